@@ -1,0 +1,353 @@
+//! Requests to change seats, credits or what belongs to them. Ids and aliases are resolved before.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{Timestamp, civil};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::rows::{Attendance, CreditKind, EntryReason, Family, Hand, SlotStatus};
+
+/// A command, who asks, and how a repeat is recognised.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Identifies this request; shared by all journal rows it causes. A command that is run again after
+    /// a lost connection recognises its own rows by it.
+    pub command_id: Uuid,
+    /// Who asks: `student:<contact id>`, `key:<api key id>` or `system:<part>`.
+    pub principal: Arc<str>,
+    /// The person an API key acts for, as the caller says.
+    pub on_behalf_of: Option<String>,
+    /// How a repeat of it is recognised.
+    pub key: Key,
+    /// What is asked.
+    pub command: Command,
+}
+
+/// How a repeat of a request is recognised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Key {
+    /// The caller's `Idempotency-Key`.
+    Given(String),
+    /// None given. A booking's key is derived under the lock ([`crate::key::derived`]); for any other
+    /// command the server made this one, only so that it can recognise its own work after a lost
+    /// connection.
+    Made(String),
+}
+
+/// A request to change seats, credits or what belongs to them.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Take seats on a slot and pay for them.
+    Book(Book),
+    /// Give a booking up.
+    Cancel(Cancel),
+    /// Move a booking to another slot of its offering.
+    Move(Move),
+    /// Say whether the contact came.
+    MarkAttendance(MarkAttendance),
+    /// Give back the credit of a booking that is no longer active.
+    RefundCredit(RefundCredit),
+    /// Grant or take credits.
+    AdjustCredits(AdjustCredits),
+    /// Put a new contact on the books.
+    AddContact(AddContact),
+    /// Change what is known of a contact.
+    ChangeContact(ChangeContact),
+    /// Put a new slot on the calendar.
+    OpenSlot(OpenSlot),
+    /// Change a slot.
+    ChangeSlot(ChangeSlot),
+    /// Take seats out of sale, or put them back, without a booking.
+    Withhold(Withhold),
+}
+
+/// Take seats on a slot.
+#[derive(Debug, Clone, Serialize)]
+pub struct Book {
+    /// Who books.
+    pub contact_id: Uuid,
+    /// What.
+    pub slot_id: Uuid,
+    /// Seats.
+    pub guests: i32,
+    /// What pays.
+    pub pay: Pay,
+    /// Where the contact attends.
+    pub attending_location: Option<String>,
+    /// The hand the contact works with.
+    pub dominant_hand: Option<Hand>,
+    /// A booking ID that the caller wants kept; `None`: the offering's own style.
+    pub code: Option<String>,
+    /// What the caller believes of the slot: checked, but not part of the request's identity.
+    #[serde(skip)]
+    pub expected: ExpectedSlot,
+}
+
+/// What a caller believes of a slot it names.
+#[derive(Debug, Clone, Default)]
+pub struct ExpectedSlot {
+    /// The route serves only this family.
+    pub family: Option<Family>,
+    /// The offering's name (for exams: `mock_type`).
+    pub offering: Option<String>,
+    /// The local date.
+    pub local_date: Option<civil::Date>,
+}
+
+/// What pays for a booking.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pay {
+    /// One credit per guest, by the offering's policy; or this kind, if the policy allows it.
+    Credit {
+        /// The caller's choice of kind.
+        only: Option<CreditKind>,
+    },
+    /// Nothing: an operator's override. It also books what is not on sale yet or has begun, but never
+    /// beyond the capacity.
+    Override,
+}
+
+/// Give a booking up.
+#[derive(Debug, Clone, Serialize)]
+pub struct Cancel {
+    /// Which one.
+    pub booking_id: Uuid,
+    /// By the student, who has to keep to the cut-off; else by an operator.
+    pub by_student: bool,
+    /// Whether the credit comes back.
+    pub return_credit: bool,
+    /// Why, for the journal.
+    pub reason: Option<String>,
+}
+
+/// Move a booking to another slot of its offering.
+#[derive(Debug, Clone, Serialize)]
+pub struct Move {
+    /// Which one.
+    pub booking_id: Uuid,
+    /// Where to.
+    pub to_slot_id: Uuid,
+}
+
+/// Say whether the contact came.
+#[derive(Debug, Clone, Serialize)]
+pub struct MarkAttendance {
+    /// Which booking.
+    pub booking_id: Uuid,
+    /// Came, did not come, or not known after all.
+    pub attendance: Option<Attendance>,
+}
+
+/// Give back the credit of a booking that is no longer active.
+#[derive(Debug, Clone, Serialize)]
+pub struct RefundCredit {
+    /// Which booking.
+    pub booking_id: Uuid,
+    /// The kind to credit; `None`: the kind that paid.
+    pub kind: Option<CreditKind>,
+}
+
+/// Grant or take credits.
+#[derive(Debug, Clone, Serialize)]
+pub struct AdjustCredits {
+    /// Whose.
+    pub contact_id: Uuid,
+    /// By how much, per kind; never an absolute value, which would overwrite what happened meanwhile.
+    pub deltas: BTreeMap<CreditKind, i64>,
+    /// Why the entries say so: `grant` or `import`.
+    pub reason: EntryReason,
+    /// Take no more than there is, instead of refusing.
+    pub stop_at_zero: bool,
+    /// A note for the journal.
+    pub note: Option<String>,
+}
+
+/// Put a new contact on the books.
+#[derive(Debug, Clone, Serialize)]
+pub struct AddContact {
+    /// Upper case.
+    pub student_id: String,
+    /// Lower case, trimmed.
+    pub email: String,
+    /// Given name.
+    pub first_name: String,
+    /// Family name.
+    pub last_name: String,
+    /// The date of the real exam.
+    pub ndecc_exam_date: Option<civil::Date>,
+    /// Credits the contact starts with.
+    pub opening: BTreeMap<CreditKind, i64>,
+    /// What HubSpot knows the contact as.
+    pub hubspot_id: Option<String>,
+}
+
+/// Change what is known of a contact. `None` leaves a field as it is.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ChangeContact {
+    /// Whom.
+    pub contact_id: Uuid,
+    /// The new (student ID, email), upper and lower case.
+    pub identity: Option<(String, String)>,
+    /// Given name.
+    pub first_name: Option<String>,
+    /// Family name.
+    pub last_name: Option<String>,
+    /// The date of the real exam; `Some(None)` forgets it.
+    pub ndecc_exam_date: Option<Option<civil::Date>>,
+}
+
+/// When a slot takes place: the instants, and how they read on the wall clock there.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SlotTimes {
+    /// Start.
+    pub starts_at: Timestamp,
+    /// End.
+    pub ends_at: Timestamp,
+    /// Local date of the start.
+    pub local_date: civil::Date,
+    /// Local start.
+    pub local_start: civil::Time,
+    /// Local end.
+    pub local_end: civil::Time,
+    /// IANA name.
+    pub time_zone: String,
+}
+
+/// Put a new slot on the calendar.
+#[derive(Debug, Clone, Serialize)]
+pub struct OpenSlot {
+    /// Of which offering.
+    pub offering_id: Uuid,
+    /// What is written over it.
+    pub name: String,
+    /// When.
+    pub times: SlotTimes,
+    /// Where.
+    pub location: Option<String>,
+    /// Which set of questions.
+    pub mock_set: Option<String>,
+    /// Seats.
+    pub capacity: i32,
+    /// Seats that are out of sale from the start.
+    pub withheld: i32,
+    /// On sale or not; `cancelled` is not for new slots.
+    pub status: SlotStatus,
+    /// When a scheduled slot goes on sale.
+    pub activates_at: Option<Timestamp>,
+    /// Slots that must have been attended.
+    pub prerequisites: Vec<Uuid>,
+    /// What HubSpot knows it as.
+    pub hubspot_id: Option<String>,
+}
+
+/// Change a slot. `None` leaves a field as it is.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ChangeSlot {
+    /// Which one.
+    pub slot_id: Uuid,
+    /// Refuse if the slot has another edit version by now.
+    pub expected_version: Option<i64>,
+    /// What is written over it.
+    pub name: Option<String>,
+    /// When. Only while it has no live booking.
+    pub times: Option<SlotTimes>,
+    /// Where.
+    pub location: Option<Option<String>>,
+    /// Which set of questions.
+    pub mock_set: Option<Option<String>>,
+    /// Seats; never fewer than are taken, held and withheld.
+    pub capacity: Option<i32>,
+    /// On sale or not. From `cancelled` there is no way back.
+    pub status: Option<SlotStatus>,
+    /// When a scheduled slot goes on sale.
+    pub activates_at: Option<Timestamp>,
+    /// `Some(Some(reason))` blocks, `Some(None)` unblocks.
+    pub blocked: Option<Option<String>>,
+    /// Slots that must have been attended.
+    pub prerequisites: Option<Vec<Uuid>>,
+}
+
+/// Take seats out of sale, or put them back, without a booking.
+#[derive(Debug, Clone, Serialize)]
+pub struct Withhold {
+    /// On which slot.
+    pub slot_id: Uuid,
+    /// Seats: positive takes out of sale, negative puts back.
+    pub seats: i32,
+    /// Why, for the journal.
+    pub reason: Option<String>,
+}
+
+/// The rows that a command needs, known before anything is locked.
+#[derive(Debug, Default)]
+pub struct Needs {
+    /// Slots to lock.
+    pub slots: Vec<Uuid>,
+    /// Contacts to lock.
+    pub contacts: Vec<Uuid>,
+    /// Bookings whose slot and contact have to be found first, and locked.
+    pub bookings: Vec<Uuid>,
+    /// Offerings to read, besides those of the slots.
+    pub offerings: Vec<Uuid>,
+    /// Contacts to look for by (student ID, email).
+    pub identities: Vec<(String, String)>,
+    /// Slots whose existence matters, not their seats: read without a lock.
+    pub slots_to_see: Vec<Uuid>,
+}
+
+impl Command {
+    /// The rows that this command needs.
+    pub fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        match self {
+            Command::Book(c) => {
+                needs.slots.push(c.slot_id);
+                needs.contacts.push(c.contact_id);
+            }
+            Command::Cancel(c) => needs.bookings.push(c.booking_id),
+            Command::Move(c) => {
+                needs.bookings.push(c.booking_id);
+                needs.slots.push(c.to_slot_id);
+            }
+            Command::MarkAttendance(c) => needs.bookings.push(c.booking_id),
+            Command::RefundCredit(c) => needs.bookings.push(c.booking_id),
+            Command::AdjustCredits(c) => needs.contacts.push(c.contact_id),
+            Command::AddContact(c) => needs.identities.push((c.student_id.clone(), c.email.clone())),
+            Command::ChangeContact(c) => {
+                needs.contacts.push(c.contact_id);
+                needs.identities.extend(c.identity.clone());
+            }
+            Command::OpenSlot(c) => {
+                needs.offerings.push(c.offering_id);
+                needs.slots_to_see.extend(&c.prerequisites);
+            }
+            Command::ChangeSlot(c) => {
+                needs.slots.push(c.slot_id);
+                needs.slots_to_see.extend(c.prerequisites.iter().flatten());
+            }
+            Command::Withhold(c) => needs.slots.push(c.slot_id),
+        }
+        needs
+    }
+
+    /// The word for it in logs and metrics.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Command::Book(_) => "book",
+            Command::Cancel(_) => "cancel",
+            Command::Move(_) => "move",
+            Command::MarkAttendance(_) => "mark_attendance",
+            Command::RefundCredit(_) => "refund_credit",
+            Command::AdjustCredits(_) => "adjust_credits",
+            Command::AddContact(_) => "add_contact",
+            Command::ChangeContact(_) => "change_contact",
+            Command::OpenSlot(_) => "open_slot",
+            Command::ChangeSlot(_) => "change_slot",
+            Command::Withhold(_) => "withhold",
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Add and change contacts.
+
+use serde_json::json;
+
+use crate::command::{AddContact, ChangeContact};
+use crate::decide::act::{text, unchanged};
+use crate::decide::adjust_credits::check_kinds;
+use crate::decide::{Act, Stop};
+use crate::outcome::{Answer, ContactSaved, Outcome};
+use crate::refusal::Refusal;
+use crate::rows::{Balances, Contact, Entity, EntryReason};
+
+pub(super) fn add_contact(act: &mut Act<'_>, c: &AddContact) -> Result<Outcome, Stop> {
+    if let Some(contact_id) = act.ledger.identity(&c.student_id, &c.email) {
+        return Err(Refusal::ContactExists { contact_id }.into());
+    }
+    check_kinds(act, c.opening.keys())?;
+    if let Some((kind, _)) = c.opening.iter().find(|(_, amount)| **amount < 0) {
+        return Err(Refusal::invalid("credits", format!("{kind} must not be negative")).into());
+    }
+
+    // Effects. A balance row for every kind, because a missing row cannot be locked or updated.
+    let contact = Contact {
+        id: act.fresh_id(),
+        student_id: c.student_id.clone(),
+        email: c.email.clone(),
+        first_name: c.first_name.clone(),
+        last_name: c.last_name.clone(),
+        ndecc_exam_date: c.ndecc_exam_date,
+        version: 1,
+    };
+    let id = contact.id;
+    let zero: Balances = act.ledger.org.credit_kinds.iter().map(|(kind, _)| (kind.clone(), 0)).collect();
+    let after = facts(&contact);
+    act.ledger.insert_contact(contact, zero);
+    for (kind, amount) in c.opening.iter().filter(|(_, amount)| **amount > 0) {
+        act.enter_credit(id, kind.clone(), *amount, EntryReason::Opening, None);
+    }
+    if let Some(hubspot_id) = &c.hubspot_id {
+        act.ledger.link_hubspot(Entity::Contact, id, hubspot_id.clone());
+    }
+    let balances = act.ledger.balances(id).cloned().unwrap_or_default();
+    let after = json!({ "contact": after, "credits": balances });
+    act.journal("contact.added", Entity::Contact, id, None, Some(text(&after)));
+    let answer = ContactSaved { contact_id: id, balances };
+    act.done(Answer::ContactAdded(answer), None)
+}
+
+pub(super) fn change_contact(act: &mut Act<'_>, c: &ChangeContact) -> Result<Outcome, Stop> {
+    let before = act.contact(c.contact_id)?;
+    if let Some((student_id, email)) = &c.identity
+        && let Some(contact_id) = act.ledger.identity(student_id, email)
+        && contact_id != before.id
+    {
+        return Err(Refusal::ContactExists { contact_id }.into());
+    }
+    let mut after = before.clone();
+    if let Some((student_id, email)) = c.identity.clone() {
+        after.student_id = student_id;
+        after.email = email;
+    }
+    if let Some(first_name) = &c.first_name {
+        after.first_name.clone_from(first_name);
+    }
+    if let Some(last_name) = &c.last_name {
+        after.last_name.clone_from(last_name);
+    }
+    if let Some(date) = c.ndecc_exam_date {
+        after.ndecc_exam_date = date;
+    }
+    let answer = Answer::ContactChanged(ContactSaved {
+        contact_id: before.id,
+        balances: act.ledger.balances(before.id).cloned().unwrap_or_default(),
+    });
+    if after == before {
+        return unchanged(answer, None);
+    }
+
+    // Effects.
+    let (old, new) = (text(&facts(&before)), text(&facts(&after)));
+    act.ledger.edit_contact(after);
+    act.journal("contact.changed", Entity::Contact, before.id, Some(old), Some(new));
+    act.done(answer, None)
+}
+
+fn facts(contact: &Contact) -> serde_json::Value {
+    json!({
+        "student_id": contact.student_id, "email": contact.email, "first_name": contact.first_name,
+        "last_name": contact.last_name, "ndecc_exam_date": contact.ndecc_exam_date,
+    })
+}

@@ -1,0 +1,85 @@
+//! One decision per file. Each is a flat list of checks in the documented order of precedence
+//! ([`crate::refusal`]), then the effects, which cannot fail.
+
+mod act;
+mod adjust_credits;
+mod book;
+mod cancel;
+mod change_slot;
+mod contacts;
+mod mark_attendance;
+mod move_booking;
+mod open_slot;
+mod refund_credit;
+mod withhold;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::command::{Command, Key, Request};
+use crate::key::fingerprint;
+use crate::ledger::Ledger;
+use crate::outcome::Outcome;
+use crate::refusal::Refusal;
+use crate::rows::Remembered;
+
+pub(crate) use act::Act;
+
+/// What a decision may not make up itself: the time and fresh ids.
+pub struct Fresh<'a> {
+    /// The database's clock, read after the locks were taken.
+    pub now: Timestamp,
+    /// A fresh UUIDv7 at each call.
+    pub id: &'a mut dyn FnMut() -> Uuid,
+}
+
+/// Why a command has no outcome.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stop {
+    /// The answer is no.
+    Refused(Refusal),
+    /// The booking it names has moved to rows that are not locked: resolve again and repeat.
+    ResolveAgain,
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Stop {
+        Stop::Refused(refusal)
+    }
+}
+
+/// Decides one request on the loaded rows. On `Ok` the ledger holds its writes; on `Err` the ledger is
+/// as it was.
+pub fn decide(ledger: &mut Ledger, request: &Request, fresh: &mut Fresh<'_>) -> Result<Outcome, Stop> {
+    if let Some(own) = ledger.own_work(request.command_id) {
+        return Ok(repeat(ledger, own, false));
+    }
+    let fingerprint = fingerprint(&request.command);
+    if let Key::Given(key) = &request.key
+        && let Some(remembered) = ledger.remembered(&request.principal, key)
+    {
+        if remembered.fingerprint != fingerprint {
+            return Err(Refusal::IdempotencyMismatch.into());
+        }
+        return Ok(repeat(ledger, remembered, true));
+    }
+
+    let mut act = Act::new(ledger, request, fingerprint, fresh);
+    match &request.command {
+        Command::Book(c) => book::book(&mut act, c),
+        Command::Cancel(c) => cancel::cancel(&mut act, c),
+        Command::Move(c) => move_booking::move_booking(&mut act, c),
+        Command::MarkAttendance(c) => mark_attendance::mark_attendance(&mut act, c),
+        Command::RefundCredit(c) => refund_credit::refund_credit(&mut act, c),
+        Command::AdjustCredits(c) => adjust_credits::adjust_credits(&mut act, c),
+        Command::AddContact(c) => contacts::add_contact(&mut act, c),
+        Command::ChangeContact(c) => contacts::change_contact(&mut act, c),
+        Command::OpenSlot(c) => open_slot::open_slot(&mut act, c),
+        Command::ChangeSlot(c) => change_slot::change_slot(&mut act, c),
+        Command::Withhold(c) => withhold::withhold(&mut act, c),
+    }
+}
+
+fn repeat(ledger: &Ledger, remembered: &Remembered, replayed: bool) -> Outcome {
+    Outcome { answer: remembered.answer.clone(), replayed, booking_status: ledger.present_status(remembered) }
+}

@@ -1,0 +1,308 @@
+//! The loaded rows that a batch of commands is decided on, and the writes that come of it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::rows::{
+    Balances, Booking, BookingStatus, Contact, CreditEntry, CreditKind, Entity, JournalRow, Offering, OrgRules,
+    Remembered, Slot,
+};
+
+/// The rows of one organisation that a batch needs, as they are after the commands decided so far.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    /// The organisation's settings.
+    pub org: OrgRules,
+    slots: HashMap<Uuid, Slot>,
+    offerings: HashMap<Uuid, Arc<Offering>>,
+    contacts: HashMap<Uuid, Contact>,
+    identities: HashMap<(String, String), Uuid>,
+    balances: HashMap<Uuid, Balances>,
+    bookings: HashMap<Uuid, Booking>,
+    bookings_of: HashMap<Uuid, Vec<Uuid>>,
+    remembered: HashMap<String, Vec<(Arc<str>, Remembered)>>,
+    slots_seen: BTreeSet<Uuid>,
+    writes: Writes,
+}
+
+/// How a row that was loaded or made has to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowWrite {
+    /// It is new.
+    Insert,
+    /// Only a slot's seats changed: the update that stays on its page.
+    Seats,
+    /// Any column may have changed.
+    Update,
+}
+
+/// What has to be written, by row; the rows themselves are in the [`Ledger`].
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Writes {
+    /// Slots, sorted by id.
+    pub slots: BTreeMap<Uuid, RowWrite>,
+    /// Contacts, sorted by id. A new contact's balances are new, too.
+    pub contacts: BTreeMap<Uuid, RowWrite>,
+    /// Balances of known contacts.
+    pub balances: BTreeSet<(Uuid, CreditKind)>,
+    /// Bookings, sorted by id.
+    pub bookings: BTreeMap<Uuid, RowWrite>,
+    /// Credit entries to add.
+    pub entries: Vec<CreditEntry>,
+    /// Journal rows to add.
+    pub journal: Vec<JournalRow>,
+    /// HubSpot ids to record.
+    pub hubspot_links: Vec<(Entity, Uuid, String)>,
+}
+
+impl Writes {
+    /// Whether nothing has to be written. Every change has its journal row (law 5).
+    pub fn is_empty(&self) -> bool {
+        self.journal.is_empty()
+    }
+}
+
+impl Ledger {
+    /// A ledger without rows.
+    pub fn new(org: OrgRules) -> Ledger {
+        Ledger {
+            org,
+            slots: HashMap::new(),
+            offerings: HashMap::new(),
+            contacts: HashMap::new(),
+            identities: HashMap::new(),
+            balances: HashMap::new(),
+            bookings: HashMap::new(),
+            bookings_of: HashMap::new(),
+            remembered: HashMap::new(),
+            slots_seen: BTreeSet::new(),
+            writes: Writes::default(),
+        }
+    }
+
+    // Loading.
+
+    /// Adds a slot that was locked.
+    pub fn load_slot(&mut self, slot: Slot) {
+        self.slots_seen.insert(slot.id);
+        self.slots.insert(slot.id, slot);
+    }
+
+    /// Notes that a slot exists, without its lock.
+    pub fn load_slot_seen(&mut self, id: Uuid) {
+        self.slots_seen.insert(id);
+    }
+
+    /// Adds an offering.
+    pub fn load_offering(&mut self, offering: Arc<Offering>) {
+        self.offerings.insert(offering.id, offering);
+    }
+
+    /// Adds a contact that was locked.
+    pub fn load_contact(&mut self, contact: Contact) {
+        self.identities.insert((contact.student_id.clone(), contact.email.clone()), contact.id);
+        self.contacts.insert(contact.id, contact);
+    }
+
+    /// Notes whose an identity is, without the contact's lock.
+    pub fn load_identity(&mut self, student_id: String, email: String, contact_id: Uuid) {
+        self.identities.insert((student_id, email), contact_id);
+    }
+
+    /// Adds a balance, read after its contact was locked.
+    pub fn load_balance(&mut self, contact_id: Uuid, kind: CreditKind, amount: i64) {
+        self.balances.entry(contact_id).or_default().insert(kind, amount);
+    }
+
+    /// Adds a booking, read after its contact was locked. Twice is once.
+    pub fn load_booking(&mut self, booking: Booking) {
+        if let Some(known) = self.bookings.insert(booking.id, booking.clone()) {
+            debug_assert_eq!(known.contact_id, booking.contact_id);
+        } else {
+            self.bookings_of.entry(booking.contact_id).or_default().push(booking.id);
+        }
+    }
+
+    /// Adds what is remembered under a key.
+    pub fn load_remembered(&mut self, principal: Arc<str>, key: String, remembered: Remembered) {
+        self.remembered.entry(key).or_default().push((principal, remembered));
+    }
+
+    // Reading.
+
+    /// A locked slot.
+    pub fn slot(&self, id: Uuid) -> Option<&Slot> {
+        self.slots.get(&id)
+    }
+
+    /// Whether a slot exists, locked or not.
+    pub fn has_slot(&self, id: Uuid) -> bool {
+        self.slots_seen.contains(&id)
+    }
+
+    /// An offering.
+    pub fn offering(&self, id: Uuid) -> Option<&Arc<Offering>> {
+        self.offerings.get(&id)
+    }
+
+    /// A locked contact.
+    pub fn contact(&self, id: Uuid) -> Option<&Contact> {
+        self.contacts.get(&id)
+    }
+
+    /// Whose an identity is.
+    pub fn identity(&self, student_id: &str, email: &str) -> Option<Uuid> {
+        self.identities.get(&(student_id.to_owned(), email.to_owned())).copied()
+    }
+
+    /// A contact's balances.
+    pub fn balances(&self, contact_id: Uuid) -> Option<&Balances> {
+        self.balances.get(&contact_id)
+    }
+
+    /// One balance; none is none.
+    pub fn balance(&self, contact_id: Uuid, kind: &str) -> i64 {
+        self.balances.get(&contact_id).and_then(|balances| balances.get(kind)).copied().unwrap_or(0)
+    }
+
+    /// A booking.
+    pub fn booking(&self, id: Uuid) -> Option<&Booking> {
+        self.bookings.get(&id)
+    }
+
+    /// The loaded bookings of a contact: all live ones, and the ended ones of the slots in question.
+    pub fn bookings_of(&self, contact_id: Uuid) -> impl Iterator<Item = &Booking> {
+        self.bookings_of.get(&contact_id).into_iter().flatten().filter_map(|id| self.bookings.get(id))
+    }
+
+    /// What is remembered under a principal's key.
+    pub fn remembered(&self, principal: &str, key: &str) -> Option<&Remembered> {
+        self.remembered.get(key)?.iter().find(|(owner, _)| &**owner == principal).map(|(_, remembered)| remembered)
+    }
+
+    /// What is remembered of a command itself: it was carried out by an attempt whose answer was lost.
+    pub fn own_work(&self, command_id: Uuid) -> Option<&Remembered> {
+        self.remembered
+            .values()
+            .flatten()
+            .map(|(_, remembered)| remembered)
+            .find(|remembered| remembered.command_id == command_id)
+    }
+
+    /// Where a booking stands after the commands decided so far.
+    pub fn present_status(&self, remembered: &Remembered) -> Option<BookingStatus> {
+        let id = match &remembered.answer {
+            crate::Answer::Booked(a) => a.booking_id,
+            crate::Answer::Cancelled(a) => a.booking_id,
+            crate::Answer::Moved(a) => a.booking_id,
+            crate::Answer::AttendanceMarked(a) => a.booking_id,
+            crate::Answer::Refunded(a) => a.booking_id,
+            _ => return None,
+        };
+        self.bookings.get(&id).map(|booking| booking.status).or(remembered.booking_status)
+    }
+
+    // Writing. A decision calls these only after its last check, so a refusal leaves no trace.
+
+    /// Takes seats off sale for a booking that counts as taken; negative gives them back.
+    pub(crate) fn take_seats(&mut self, slot_id: Uuid, seats: i32) {
+        self.change_seats(slot_id, |slot| slot.taken += seats);
+    }
+
+    /// Takes seats off sale for a hold; negative gives them back.
+    pub(crate) fn hold_seats(&mut self, slot_id: Uuid, seats: i32) {
+        self.change_seats(slot_id, |slot| slot.held += seats);
+    }
+
+    /// Takes seats off sale without a booking; negative gives them back.
+    pub(crate) fn withhold_seats(&mut self, slot_id: Uuid, seats: i32) {
+        self.change_seats(slot_id, |slot| slot.withheld += seats);
+    }
+
+    fn change_seats(&mut self, slot_id: Uuid, change: impl FnOnce(&mut Slot)) {
+        let slot = self.slots.get_mut(&slot_id).expect("the decision has read this slot");
+        change(slot);
+        slot.version += 1;
+        debug_assert!(slot.available() >= 0 && slot.taken >= 0 && slot.held >= 0 && slot.withheld >= 0);
+        self.writes.slots.entry(slot_id).or_insert(RowWrite::Seats);
+    }
+
+    /// Replaces a slot by its edited self.
+    pub(crate) fn edit_slot(&mut self, mut slot: Slot) {
+        slot.version += 1;
+        slot.edit_version += 1;
+        match self.writes.slots.get(&slot.id) {
+            Some(RowWrite::Insert) => {}
+            _ => {
+                self.writes.slots.insert(slot.id, RowWrite::Update);
+            }
+        }
+        self.slots.insert(slot.id, slot);
+    }
+
+    /// Adds a new slot.
+    pub(crate) fn insert_slot(&mut self, slot: Slot) {
+        self.writes.slots.insert(slot.id, RowWrite::Insert);
+        self.load_slot(slot);
+    }
+
+    /// Adds a new contact with its opening balances, a row for each kind.
+    pub(crate) fn insert_contact(&mut self, contact: Contact, balances: Balances) {
+        self.writes.contacts.insert(contact.id, RowWrite::Insert);
+        self.balances.insert(contact.id, balances);
+        self.load_contact(contact);
+    }
+
+    /// Replaces a contact by its edited self.
+    pub(crate) fn edit_contact(&mut self, mut contact: Contact) {
+        contact.version += 1;
+        self.writes.contacts.entry(contact.id).or_insert(RowWrite::Update);
+        if let Some(old) = self.contacts.get(&contact.id) {
+            self.identities.remove(&(old.student_id.clone(), old.email.clone()));
+        }
+        self.load_contact(contact);
+    }
+
+    /// Adds a credit entry; the balance follows. Returns the new balance.
+    pub(crate) fn enter_credit(&mut self, mut entry: CreditEntry) -> i64 {
+        let balance = self.balances.entry(entry.contact_id).or_default().entry(entry.kind.clone()).or_insert(0);
+        *balance += entry.delta;
+        debug_assert!(*balance >= 0);
+        entry.balance = *balance;
+        if self.writes.contacts.get(&entry.contact_id) != Some(&RowWrite::Insert) {
+            self.writes.balances.insert((entry.contact_id, entry.kind.clone()));
+        }
+        let balance = entry.balance;
+        self.writes.entries.push(entry);
+        balance
+    }
+
+    /// Adds a new booking.
+    pub(crate) fn insert_booking(&mut self, booking: Booking) {
+        self.writes.bookings.insert(booking.id, RowWrite::Insert);
+        self.load_booking(booking);
+    }
+
+    /// Replaces a booking by its changed self.
+    pub(crate) fn edit_booking(&mut self, booking: Booking) {
+        self.writes.bookings.entry(booking.id).or_insert(RowWrite::Update);
+        self.bookings.insert(booking.id, booking);
+    }
+
+    /// Records what HubSpot knows a row as.
+    pub(crate) fn link_hubspot(&mut self, entity: Entity, id: Uuid, hubspot_id: String) {
+        self.writes.hubspot_links.push((entity, id, hubspot_id));
+    }
+
+    /// Adds the journal rows of a command.
+    pub(crate) fn journal(&mut self, rows: Vec<JournalRow>) {
+        self.writes.journal.extend(rows);
+    }
+
+    /// What has to be written.
+    pub fn writes(&self) -> &Writes {
+        &self.writes
+    }
+}

@@ -1,0 +1,9 @@
+//! Surehold, the program: a booking back end that never oversells.
+//!
+//! A write passes four places, and the verb is the same word in each: a route in [`http`], a command
+//! and its decision in `surehold_core`, the [`desk`] that commits it, the [`store`] that holds all SQL.
+//! A read passes two: a route and the store.
+
+pub mod desk;
+pub mod private_postgres;
+pub mod store;

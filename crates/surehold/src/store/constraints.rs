@@ -1,0 +1,42 @@
+//! What a violated constraint means. Decisions check every rule on locked rows first, so most
+//! violations are bugs; a few can be caused by a race on rows that no lock covers yet.
+
+use tokio_postgres::error::SqlState;
+
+/// What to do about a failed statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Another transaction got in between (a deadlock, or a unique key that we could not see yet): the
+    /// same commands, decided again, will see its rows.
+    RunAgain,
+    /// A row stayed locked by somebody else for longer than `lock_timeout`.
+    LockTimeout,
+    /// The HubSpot id belongs to another row.
+    HubspotIdTaken,
+    /// A bug, a damaged database or a full disk: the command at fault must not take others with it.
+    Isolate,
+    /// The connection or the server went away.
+    ConnectionLost,
+}
+
+/// Classifies the error of a statement.
+pub fn classify(error: &tokio_postgres::Error) -> Failure {
+    let Some(db) = error.as_db_error() else { return Failure::ConnectionLost };
+    match db.code() {
+        &SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED => Failure::RunAgain,
+        &SqlState::LOCK_NOT_AVAILABLE => Failure::LockTimeout,
+        &SqlState::UNIQUE_VIOLATION => match db.constraint() {
+            // The same key in two batches at once; a contact added twice at once; a booking made by a
+            // transaction that we waited for.
+            Some("journal_key" | "contacts_identity" | "bookings_one_per_day" | "credit_entries_one_return") => {
+                Failure::RunAgain
+            }
+            Some("hubspot_links_hubspot_id") => Failure::HubspotIdTaken,
+            _ => Failure::Isolate,
+        },
+        code if matches!(&code.code()[..2], "08") || matches!(code.code(), "57P01" | "57P02" | "57P03" | "53300") => {
+            Failure::ConnectionLost
+        }
+        _ => Failure::Isolate,
+    }
+}

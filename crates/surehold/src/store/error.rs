@@ -1,0 +1,47 @@
+//! What can go wrong between us and PostgreSQL. Opaque to callers; logged once, where it is answered.
+
+use thiserror::Error;
+
+/// A failure of the database or of the way to it.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// No connection: the database is down, starting, or all connections are busy.
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(String),
+    /// A statement failed.
+    #[error("a statement failed: {}", describe(.0))]
+    Query(#[from] tokio_postgres::Error),
+    /// The database is not what the program needs (too old, wrong schema version, unsafe settings).
+    #[error("{0}")]
+    Unfit(String),
+    /// A row holds what no version of the program writes.
+    #[error("unreadable row: {0}")]
+    Corrupt(String),
+}
+
+impl From<deadpool_postgres::PoolError> for StoreError {
+    fn from(error: deadpool_postgres::PoolError) -> StoreError {
+        StoreError::Unavailable(error.to_string())
+    }
+}
+
+impl StoreError {
+    /// Whether the same call may succeed soon.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            StoreError::Unavailable(_) => true,
+            StoreError::Query(error) => {
+                error.is_closed() || error.code().is_none_or(|code| matches!(&code.code()[..2], "57" | "53" | "08"))
+            }
+            StoreError::Unfit(_) | StoreError::Corrupt(_) => false,
+        }
+    }
+}
+
+/// tokio-postgres says only "db error"; the message is one level down.
+fn describe(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(db) => format!("{} ({})", db.message(), db.code().code()),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,98 @@
+//! Statements that travel together: sent one after the other without waiting, so that they cost one
+//! round trip in all.
+
+use deadpool_postgres::Object;
+use futures::future::{BoxFuture, FutureExt, join_all, try_join_all};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error, Row, Statement};
+
+use super::StoreError;
+
+/// A statement's parameters.
+pub type Params<'a> = Vec<Box<dyn ToSql + Sync + Send + 'a>>;
+
+/// A statement with its parameters.
+pub struct Step<'a> {
+    /// One of few distinct texts: each is prepared once per connection.
+    pub sql: &'a str,
+    /// In the order of `$1`, `$2` …
+    pub params: Params<'a>,
+}
+
+/// Statements in the order in which they are sent and carried out.
+#[derive(Default)]
+pub struct Flight<'a>(Vec<Step<'a>>);
+
+/// Where the rows of a statement of a [`Flight`] will be.
+#[derive(Clone, Copy)]
+pub struct Place(Option<usize>);
+
+impl<'a> Flight<'a> {
+    /// Adds a statement.
+    pub fn push(&mut self, sql: &'a str, params: Params<'a>) -> Place {
+        self.0.push(Step { sql, params });
+        Place(Some(self.0.len() - 1))
+    }
+
+    /// Adds a statement if it has anything to do.
+    pub fn push_if(&mut self, needed: bool, sql: &'a str, params: impl FnOnce() -> Params<'a>) -> Place {
+        if needed { self.push(sql, params()) } else { Place(None) }
+    }
+
+    /// Prepares what this connection has not prepared yet; from then on that costs no round trip.
+    pub async fn prepare(&self, client: &Object) -> Result<Vec<Statement>, StoreError> {
+        let mut statements = Vec::with_capacity(self.0.len());
+        for step in &self.0 {
+            statements.push(client.prepare_cached(step.sql).await?);
+        }
+        Ok(statements)
+    }
+
+    /// Sends `first` (if any), then the statements; gives the rows of each.
+    pub async fn read(&self, client: &Object, first: Option<&str>) -> Result<Landed, StoreError> {
+        let statements = self.prepare(client).await?;
+        // Polled in order, so sent in order: the driver puts a prepared statement on the wire at the
+        // first poll.
+        let begin = first.map(|sql| client.batch_execute(sql));
+        let begin = async {
+            match begin {
+                Some(begin) => begin.await.map(|()| Vec::new()),
+                None => Ok(Vec::new()),
+            }
+        };
+        let mut sent: Vec<BoxFuture<'_, Result<Vec<Row>, Error>>> = Vec::with_capacity(self.0.len() + 1);
+        sent.push(begin.boxed());
+        for (step, statement) in self.0.iter().zip(&statements) {
+            let params = borrowed(&step.params);
+            sent.push(async move { client.query(statement, &params).await }.boxed());
+        }
+        let mut rows = try_join_all(sent).await?;
+        rows.remove(0);
+        Ok(Landed(rows))
+    }
+
+    /// Sends the statements, then `last`; gives the result of each, `last`'s at the end.
+    pub async fn execute(&self, client: &Object, statements: &[Statement], last: &str) -> Vec<Result<(), Error>> {
+        let mut sent: Vec<BoxFuture<'_, Result<(), Error>>> = Vec::with_capacity(self.0.len() + 1);
+        for (step, statement) in self.0.iter().zip(statements) {
+            let params = borrowed(&step.params);
+            sent.push(async move { client.execute(statement, &params).await.map(drop) }.boxed());
+        }
+        sent.push(client.batch_execute(last).boxed());
+        join_all(sent).await
+    }
+}
+
+/// The rows of a flight's statements.
+pub struct Landed(Vec<Vec<Row>>);
+
+impl Landed {
+    /// The rows of one statement; none if it had nothing to do.
+    pub fn rows(&self, place: Place) -> &[Row] {
+        place.0.map_or(&[], |index| &self.0[index])
+    }
+}
+
+fn borrowed<'p>(params: &'p Params<'_>) -> Vec<&'p (dyn ToSql + Sync)> {
+    params.iter().map(|param| &**param as &(dyn ToSql + Sync)).collect()
+}

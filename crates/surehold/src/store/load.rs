@@ -1,0 +1,219 @@
+//! Flight 1 of a transaction: lock, then read. One round trip.
+//!
+//! The locks come first, and what decisions count on is read by *later statements*: one statement that
+//! locks and counts keeps the snapshot from before its wait, and oversells. Everybody locks in one
+//! order: slots, then contacts, each by id. A contact's balances and bookings are protected by the
+//! contact's lock, a slot's seats by the slot's.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+
+use deadpool_postgres::Object;
+use jiff::Timestamp;
+use surehold_core::Ledger;
+use surehold_core::command::{Key, Request};
+use surehold_core::rows::{BookingStatus, OrgRules, Remembered};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::flight::Flight;
+use super::{StoreError, rows};
+
+/// The rows that a batch of requests needs, sorted and without repeats.
+#[derive(Debug, Default)]
+pub struct Plan {
+    slots: BTreeSet<Uuid>,
+    contacts: BTreeSet<Uuid>,
+    bookings: BTreeSet<Uuid>,
+    offerings: BTreeSet<Uuid>,
+    slots_to_see: BTreeSet<Uuid>,
+    identities: BTreeSet<(String, String)>,
+    keys: BTreeSet<String>,
+}
+
+impl Plan {
+    /// What these requests need. `earlier_key` is the key that an earlier attempt of the same request
+    /// wrote under, if that attempt's answer was lost.
+    pub fn of<'r>(requests: impl Iterator<Item = (&'r Request, Option<&'r str>)>) -> Plan {
+        let mut plan = Plan::default();
+        for (request, earlier_key) in requests {
+            let needs = request.command.needs();
+            plan.slots.extend(needs.slots);
+            plan.contacts.extend(needs.contacts);
+            plan.bookings.extend(needs.bookings);
+            plan.offerings.extend(needs.offerings);
+            plan.slots_to_see.extend(needs.slots_to_see);
+            plan.identities.extend(needs.identities);
+            if let Key::Given(key) = &request.key {
+                plan.keys.insert(key.clone());
+            }
+            plan.keys.extend(earlier_key.map(str::to_owned));
+        }
+        plan
+    }
+
+    /// Adds the slot and the contact of each booking that is named, by a plain read before the locks.
+    /// Decisions notice if a booking has moved since.
+    pub async fn resolve(&mut self, client: &Object, org_id: Uuid) -> Result<(), StoreError> {
+        if self.bookings.is_empty() {
+            return Ok(());
+        }
+        let statement = client.prepare_cached(&PLACES).await?;
+        let ids: Vec<Uuid> = self.bookings.iter().copied().collect();
+        for row in client.query(&statement, &[&org_id, &ids]).await? {
+            self.slots.insert(row.get(0));
+            self.contacts.insert(row.get(1));
+        }
+        Ok(())
+    }
+}
+
+/// Whether to take the locks that a decision with effects needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locks {
+    /// Begin a transaction and lock.
+    Take,
+    /// Plain reads, for answers that change nothing.
+    Without,
+}
+
+// Each list of keys drives a LATERAL subquery that OFFSET 0 keeps from being merged: one probe of the full
+// key per element, whatever the statistics say. `id = ANY(...)` would be shorter, but on a table that was
+// never analysed the planner takes `org_id = $1` alone for selective, reads the whole organisation, and
+// keeps that plan while the table grows.
+
+fn probe(columns: &str, table: &str, lists: &str, keys: &str, suffix: &str) -> String {
+    format!(
+        "SELECT t.* FROM unnest({lists}) CROSS JOIN LATERAL
+         (SELECT {columns} FROM {table} t WHERE t.org_id = $1 AND {keys} OFFSET 0 {suffix}) t"
+    )
+}
+
+const ONE_ID: &str = "$2::uuid[]) AS k(id";
+const BY_ID: &str = "t.id = k.id";
+const LOCK: &str = "FOR NO KEY UPDATE";
+
+static SLOTS: LazyLock<String> = LazyLock::new(|| probe(rows::SLOT, "slots", ONE_ID, BY_ID, ""));
+static SLOTS_LOCKED: LazyLock<String> = LazyLock::new(|| probe(rows::SLOT, "slots", ONE_ID, BY_ID, LOCK));
+static CONTACTS: LazyLock<String> = LazyLock::new(|| probe(rows::CONTACT, "contacts", ONE_ID, BY_ID, ""));
+static CONTACTS_LOCKED: LazyLock<String> = LazyLock::new(|| probe(rows::CONTACT, "contacts", ONE_ID, BY_ID, LOCK));
+const ORG_AND_CLOCK: &str = "SELECT clock_timestamp(), o.slot_capacity_max, o.time_zone,
+        ARRAY(SELECT kind FROM credit_kinds k WHERE k.org_id = $1 ORDER BY position),
+        ARRAY(SELECT token_label FROM credit_kinds k WHERE k.org_id = $1 ORDER BY position)
+    FROM orgs o WHERE o.id = $1";
+static OFFERINGS: LazyLock<String> = LazyLock::new(|| probe(rows::OFFERING, "offerings", ONE_ID, BY_ID, ""));
+static OFFERINGS_OF_SLOTS: LazyLock<String> = LazyLock::new(|| {
+    let wanted = "(SELECT s.offering_id FROM slots s WHERE s.org_id = $1 AND s.id = k.id)";
+    probe(rows::OFFERING, "offerings", ONE_ID, &format!("t.id = {wanted}"), "")
+});
+static BALANCES: LazyLock<String> =
+    LazyLock::new(|| probe("contact_id, kind, amount", "credit_balances", ONE_ID, "t.contact_id = k.id", ""));
+static BOOKINGS_OF_CONTACTS: LazyLock<String> = LazyLock::new(|| {
+    let of_interest = "t.contact_id = k.id AND (t.status <> ALL('{cancelled,expired}') \
+        OR t.slot_id = ANY($3::uuid[]) OR t.booked_slot_id = ANY($3::uuid[]))";
+    probe(rows::BOOKING, "bookings", ONE_ID, of_interest, "")
+});
+static PLACES: LazyLock<String> = LazyLock::new(|| probe("slot_id, contact_id", "bookings", ONE_ID, BY_ID, ""));
+static BOOKINGS_BY_ID: LazyLock<String> = LazyLock::new(|| probe(rows::BOOKING, "bookings", ONE_ID, BY_ID, ""));
+static REMEMBERED: LazyLock<String> = LazyLock::new(|| {
+    let columns = "principal, key, command_id, fingerprint, answer, \
+        (SELECT b.status FROM bookings b WHERE b.org_id = $1 AND b.id = t.entity_id)";
+    probe(columns, "journal", "$2::text[]) AS k(key", "t.key = k.key", "")
+});
+static SLOTS_SEEN: LazyLock<String> = LazyLock::new(|| probe("id", "slots", ONE_ID, BY_ID, ""));
+static IDENTITIES: LazyLock<String> = LazyLock::new(|| {
+    let keys = "t.student_id = k.student_id AND t.email = k.email";
+    probe("student_id, email, id", "contacts", "$2::text[], $3::text[]) AS k(student_id, email", keys, "")
+});
+
+/// The ledger of a plan, and the database's clock after the locks. With [`Locks::Take`] the connection
+/// is in a transaction afterwards, also on an error.
+pub async fn load(client: &Object, org_id: Uuid, plan: &Plan, locks: Locks) -> Result<(Ledger, Timestamp), StoreError> {
+    let (begin, slots_sql, contacts_sql) = match locks {
+        Locks::Take => (Some("BEGIN"), &*SLOTS_LOCKED, &*CONTACTS_LOCKED),
+        Locks::Without => (None, &*SLOTS, &*CONTACTS),
+    };
+    let slot_ids: Vec<Uuid> = plan.slots.iter().copied().collect();
+    let contact_ids: Vec<Uuid> = plan.contacts.iter().copied().collect();
+    let booking_ids: Vec<Uuid> = plan.bookings.iter().copied().collect();
+    let offering_ids: Vec<Uuid> = plan.offerings.iter().copied().collect();
+    let seen_ids: Vec<Uuid> = plan.slots_to_see.iter().copied().collect();
+    let keys: Vec<&str> = plan.keys.iter().map(String::as_str).collect();
+    let (student_ids, emails): (Vec<&str>, Vec<&str>) =
+        plan.identities.iter().map(|(student_id, email)| (student_id.as_str(), email.as_str())).unzip();
+    let (has_slots, has_contacts) = (!slot_ids.is_empty(), !contact_ids.is_empty());
+
+    let mut flight = Flight::default();
+    let slots = flight.push_if(has_slots, slots_sql, || vec![Box::new(org_id), Box::new(&slot_ids)]);
+    let contacts = flight.push_if(has_contacts, contacts_sql, || vec![Box::new(org_id), Box::new(&contact_ids)]);
+    // From here on everything is read after the locks.
+    let org = flight.push(ORG_AND_CLOCK, vec![Box::new(org_id)]);
+    let offerings =
+        flight.push_if(!offering_ids.is_empty(), &OFFERINGS, || vec![Box::new(org_id), Box::new(&offering_ids)]);
+    let slots_offerings =
+        flight.push_if(has_slots, &OFFERINGS_OF_SLOTS, || vec![Box::new(org_id), Box::new(&slot_ids)]);
+    let balances = flight.push_if(has_contacts, &BALANCES, || vec![Box::new(org_id), Box::new(&contact_ids)]);
+    let bookings = flight.push_if(has_slots && has_contacts, &BOOKINGS_OF_CONTACTS, || {
+        vec![Box::new(org_id), Box::new(&contact_ids), Box::new(&slot_ids)]
+    });
+    let named =
+        flight.push_if(!booking_ids.is_empty(), &BOOKINGS_BY_ID, || vec![Box::new(org_id), Box::new(&booking_ids)]);
+    let remembered = flight.push_if(!keys.is_empty(), &REMEMBERED, || vec![Box::new(org_id), Box::new(&keys)]);
+    let seen = flight.push_if(!seen_ids.is_empty(), &SLOTS_SEEN, || vec![Box::new(org_id), Box::new(&seen_ids)]);
+    let identities = flight.push_if(!student_ids.is_empty(), &IDENTITIES, || {
+        vec![Box::new(org_id), Box::new(&student_ids), Box::new(&emails)]
+    });
+    let landed = flight.read(client, begin).await?;
+
+    let org =
+        landed.rows(org).first().ok_or_else(|| StoreError::Corrupt(format!("there is no organisation {org_id}")))?;
+    let now: Timestamp = org.get(0);
+    let mut ledger = Ledger::new(org_rules(org));
+    for row in landed.rows(slots) {
+        ledger.load_slot(rows::slot(row)?);
+    }
+    for row in landed.rows(contacts) {
+        ledger.load_contact(rows::contact(row));
+    }
+    for row in landed.rows(offerings).iter().chain(landed.rows(slots_offerings)) {
+        ledger.load_offering(Arc::new(rows::offering(row)?));
+    }
+    for row in landed.rows(balances) {
+        ledger.load_balance(row.get(0), Arc::from(row.get::<_, &str>(1)), row.get(2));
+    }
+    for row in landed.rows(bookings).iter().chain(landed.rows(named)) {
+        ledger.load_booking(rows::booking(row)?);
+    }
+    for row in landed.rows(remembered) {
+        ledger.load_remembered(Arc::from(row.get::<_, &str>(0)), row.get(1), remembered_row(row)?);
+    }
+    for row in landed.rows(seen) {
+        ledger.load_slot_seen(row.get(0));
+    }
+    for row in landed.rows(identities) {
+        ledger.load_identity(row.get(0), row.get(1), row.get(2));
+    }
+    Ok((ledger, now))
+}
+
+fn org_rules(row: &Row) -> OrgRules {
+    let (kinds, labels): (Vec<&str>, Vec<String>) = (row.get(3), row.get(4));
+    OrgRules {
+        slot_capacity_max: row.get(1),
+        time_zone: row.get(2),
+        credit_kinds: kinds.into_iter().map(Arc::from).zip(labels).collect(),
+    }
+}
+
+fn remembered_row(row: &Row) -> Result<Remembered, StoreError> {
+    let fingerprint: &[u8] = row.get(3);
+    let status: Option<&str> = row.get(5);
+    let answer: tokio_postgres::types::Json<surehold_core::Answer> =
+        row.try_get(4).map_err(|e| StoreError::Corrupt(format!("journal answer: {e}")))?;
+    Ok(Remembered {
+        command_id: row.get(2),
+        fingerprint: fingerprint.try_into().map_err(|_| StoreError::Corrupt("journal fingerprint".to_owned()))?,
+        answer: answer.0,
+        booking_status: status.map(|text| rows::parsed(text, BookingStatus::parse)).transpose()?,
+    })
+}

@@ -1,0 +1,116 @@
+//! Connections. Commands and plain reads have pools of their own, so that neither starves the other.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::NoTls;
+use tokio_postgres::config::SslMode;
+
+use super::{StoreError, session};
+
+/// How to reach the database.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// `postgres://…` or `host=… user=…`. `sslmode=require` asks for TLS, `prefer` for TLS if offered.
+    pub url: String,
+    /// The role that statements run as. Where the login is another role, each connection does SET ROLE.
+    pub app_role: String,
+    /// Connections for plain reads.
+    pub read_connections: usize,
+    /// Connections for commands: the most transactions that are in flight at once.
+    pub command_connections: usize,
+    /// Accept a database that may lose acknowledged commits (`fsync = off`). Only for tests.
+    pub allow_unsafe: bool,
+}
+
+impl StoreOptions {
+    /// The usual options for a database.
+    pub fn new(url: impl Into<String>) -> StoreOptions {
+        StoreOptions {
+            url: url.into(),
+            app_role: "surehold_app".to_owned(),
+            read_connections: 8,
+            command_connections: 16,
+            allow_unsafe: false,
+        }
+    }
+}
+
+/// The database.
+#[derive(Clone, Debug)]
+pub struct Store {
+    reads: Pool,
+    commands: Pool,
+}
+
+impl Store {
+    /// Makes the pools; connections are opened when they are needed.
+    pub fn new(options: &StoreOptions) -> Result<Store, StoreError> {
+        Ok(Store {
+            reads: pool(options, options.read_connections, Use::Reads)?,
+            commands: pool(options, options.command_connections, Use::Commands)?,
+        })
+    }
+
+    /// A connection for plain reads.
+    pub async fn read(&self) -> Result<Object, StoreError> {
+        Ok(self.reads.get().await?)
+    }
+
+    /// A connection for a transaction of the desk.
+    pub async fn command(&self) -> Result<Object, StoreError> {
+        Ok(self.commands.get().await?)
+    }
+
+    /// Closes all connections.
+    pub fn close(&self) {
+        self.reads.close();
+        self.commands.close();
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Use {
+    Reads,
+    Commands,
+}
+
+fn pool(options: &StoreOptions, size: usize, purpose: Use) -> Result<Pool, StoreError> {
+    let mut config: tokio_postgres::Config =
+        options.url.parse().map_err(|e| StoreError::Unfit(format!("the database URL cannot be read: {e}")))?;
+    config.application_name("surehold").connect_timeout(Duration::from_secs(3));
+    // A peer that vanished without a word is noticed in half a minute, not in two hours.
+    config.keepalives_idle(Duration::from_secs(10)).tcp_user_timeout(Duration::from_secs(30));
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = if config.get_ssl_mode() == SslMode::Disable || is_local(&config) {
+        Manager::from_config(config, NoTls, recycling)
+    } else {
+        Manager::from_config(config, super::tls::connector(), recycling)
+    };
+    let (role, allow_unsafe) = (options.app_role.clone(), options.allow_unsafe);
+    Pool::builder(manager)
+        .max_size(size)
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(Duration::from_secs(2)))
+        .create_timeout(Some(Duration::from_secs(5)))
+        .post_create(Hook::async_fn(move |client, _| {
+            let role = role.clone();
+            Box::pin(async move {
+                let prepared = async {
+                    session::prepare(client, &role, allow_unsafe).await?;
+                    if purpose == Use::Commands {
+                        session::prepare_for_commands(client).await?;
+                    }
+                    Ok::<(), StoreError>(())
+                };
+                prepared.await.map_err(|e| HookError::message(e.to_string()))
+            })
+        }))
+        .build()
+        .map_err(|e| StoreError::Unfit(e.to_string()))
+}
+
+/// Unix sockets have no TLS, and need none.
+fn is_local(config: &tokio_postgres::Config) -> bool {
+    config.get_hosts().iter().all(|host| matches!(host, tokio_postgres::config::Host::Unix(_)))
+}

@@ -1,0 +1,121 @@
+//! Columns and decoders of the rows that decisions work on.
+
+use std::sync::Arc;
+
+use surehold_core::rows::{
+    Attendance, Booking, BookingStatus, CodeStyle, Contact, Family, Hand, Offering, PaidBy, Slot, SlotStatus,
+};
+use tokio_postgres::Row;
+
+use super::StoreError;
+
+/// Columns of [`slot`], in its order.
+pub const SLOT: &str = "id, offering_id, name, starts_at, ends_at, local_date, local_start, local_end, time_zone, \
+    location, mock_set, capacity, taken, held, withheld, status, activates_at, is_blocked, blocked_reason, \
+    prerequisites, version, edit_version";
+
+/// Decodes a row of [`SLOT`].
+pub fn slot(row: &Row) -> Result<Slot, StoreError> {
+    Ok(Slot {
+        id: row.get(0),
+        offering_id: row.get(1),
+        name: row.get(2),
+        starts_at: row.get(3),
+        ends_at: row.get(4),
+        local_date: row.get(5),
+        local_start: row.get(6),
+        local_end: row.get(7),
+        time_zone: row.get(8),
+        location: row.get(9),
+        mock_set: row.get(10),
+        capacity: row.get(11),
+        taken: row.get(12),
+        held: row.get(13),
+        withheld: row.get(14),
+        status: parsed(row.get(15), SlotStatus::parse)?,
+        activates_at: row.get(16),
+        is_blocked: row.get(17),
+        blocked_reason: row.get(18),
+        prerequisites: row.get(19),
+        version: row.get(20),
+        edit_version: row.get(21),
+    })
+}
+
+/// Columns of [`offering`], in its order.
+pub const OFFERING: &str = "id, family, name, credit_policy, one_per_day, needs_dominant_hand, \
+    needs_attending_location, code_style, cancel_cutoff_minutes";
+
+/// Decodes a row of [`OFFERING`].
+pub fn offering(row: &Row) -> Result<Offering, StoreError> {
+    let policy: Vec<&str> = row.get(3);
+    Ok(Offering {
+        id: row.get(0),
+        family: parsed(row.get(1), Family::parse)?,
+        name: row.get(2),
+        credit_policy: policy.into_iter().map(Arc::from).collect(),
+        one_per_day: row.get(4),
+        needs_dominant_hand: row.get(5),
+        needs_attending_location: row.get(6),
+        code_style: parsed(row.get(7), CodeStyle::parse)?,
+        cancel_cutoff_minutes: row.get(8),
+    })
+}
+
+/// Columns of [`contact`], in its order.
+pub const CONTACT: &str = "id, student_id, email, first_name, last_name, ndecc_exam_date, version";
+
+/// Decodes a row of [`CONTACT`].
+pub fn contact(row: &Row) -> Contact {
+    Contact {
+        id: row.get(0),
+        student_id: row.get(1),
+        email: row.get(2),
+        first_name: row.get(3),
+        last_name: row.get(4),
+        ndecc_exam_date: row.get(5),
+        version: row.get(6),
+    }
+}
+
+/// Columns of [`booking`], in its order.
+pub const BOOKING: &str = "id, contact_id, slot_id, offering_id, booked_slot_id, status, guests, code, \
+    exclusive_date, paid_by, credit_kind, token_used, attending_location, dominant_hand, attendance, cancelled_at, \
+    cancelled_by, credit_returned_at, returned_kind, refunded_by, version, created_at";
+
+/// Decodes a row of [`BOOKING`].
+pub fn booking(row: &Row) -> Result<Booking, StoreError> {
+    Ok(Booking {
+        id: row.get(0),
+        contact_id: row.get(1),
+        slot_id: row.get(2),
+        offering_id: row.get(3),
+        booked_slot_id: row.get(4),
+        status: parsed(row.get(5), BookingStatus::parse)?,
+        guests: row.get(6),
+        code: row.get(7),
+        exclusive_date: row.get(8),
+        paid_by: parsed(row.get(9), PaidBy::parse)?,
+        credit_kind: row.get::<_, Option<&str>>(10).map(Arc::from),
+        token_used: row.get(11),
+        attending_location: row.get(12),
+        dominant_hand: parsed_or_null(row.get(13), Hand::parse)?,
+        attendance: parsed_or_null(row.get(14), Attendance::parse)?,
+        cancelled_at: row.get(15),
+        cancelled_by: row.get(16),
+        credit_returned_at: row.get(17),
+        returned_kind: row.get::<_, Option<&str>>(18).map(Arc::from),
+        refunded_by: row.get(19),
+        version: row.get(20),
+        created_at: row.get(21),
+    })
+}
+
+/// A text column that holds one of an enum's names.
+pub fn parsed<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, StoreError> {
+    parse(text).ok_or_else(|| StoreError::Corrupt(format!("unknown value {text:?}")))
+}
+
+fn parsed_or_null<T>(text: Option<&str>, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, StoreError> {
+    text.map(|text| parsed(text, parse)).transpose()
+}

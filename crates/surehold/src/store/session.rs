@@ -1,0 +1,56 @@
+//! What every connection sets and checks before it is used.
+
+use tokio_postgres::Client;
+
+use super::StoreError;
+
+/// Sets up a fresh connection: role, isolation, durability, time zone, time limits. Refuses a server
+/// that could lose an acknowledged commit, or that is not the one that decides.
+pub async fn prepare(client: &Client, app_role: &str, allow_unsafe: bool) -> Result<(), StoreError> {
+    let row = client
+        .query_one(
+            "SELECT current_setting('server_version_num')::int, pg_is_in_recovery(),
+                    current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on'",
+            &[],
+        )
+        .await?;
+    let (version, replica, durable): (i32, bool, bool) = (row.get(0), row.get(1), row.get(2));
+    if version < 150_000 {
+        return Err(StoreError::Unfit(format!("PostgreSQL 15 or newer is needed; this is {}", version / 10_000)));
+    }
+    if replica {
+        return Err(StoreError::Unfit("this server is a replica; Surehold needs the primary".to_owned()));
+    }
+    if !durable && !allow_unsafe {
+        return Err(StoreError::Unfit(
+            "fsync or full_page_writes is off on this server: a crash would lose bookings that were acknowledged"
+                .to_owned(),
+        ));
+    }
+    // The login may be the role itself; then SET ROLE changes nothing.
+    client.batch_execute(&format!("SET ROLE {}", quoted(app_role))).await?;
+    client
+        .batch_execute(
+            "SET default_transaction_isolation = 'read committed';
+             SET synchronous_commit = on;
+             SET TimeZone = 'UTC';
+             SET lock_timeout = '1s';
+             SET statement_timeout = '10s';
+             SET idle_in_transaction_session_timeout = '10s';
+             SET jit = off;",
+        )
+        .await?;
+    Ok(())
+}
+
+/// Further settings of a connection for commands. All their statements look rows up by key; a plan made
+/// while a table was nearly empty must not stay a scan when it has grown.
+pub async fn prepare_for_commands(client: &Client) -> Result<(), StoreError> {
+    client.batch_execute("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;").await?;
+    Ok(())
+}
+
+/// An SQL identifier, quoted.
+pub fn quoted(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('"', "\"\""))
+}

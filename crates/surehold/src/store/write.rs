@@ -1,0 +1,327 @@
+//! Flight 2 of a transaction: write what was decided, and COMMIT. One round trip.
+//!
+//! COMMIT is sent without waiting for the statements before it, so every one of them must raise an
+//! error when it cannot do its work (no `ON CONFLICT DO NOTHING`): a transaction with a failed
+//! statement answers COMMIT with ROLLBACK, and without an error of its own. The driver does not show
+//! that tag, so every statement's result is looked at; an acknowledged COMMIT after nothing but
+//! successes is a commit.
+
+use deadpool_postgres::Object;
+use jiff::{Timestamp, civil};
+use surehold_core::Ledger;
+use surehold_core::ledger::RowWrite;
+use surehold_core::rows::{Booking, Contact, Entity, JournalRow, Slot};
+use tokio_postgres::error::Severity;
+use uuid::Uuid;
+
+use super::StoreError;
+use super::flight::{Flight, Params};
+
+/// How flight 2 ended, if not well.
+#[derive(Debug)]
+pub enum CommitError {
+    /// A statement failed, so the transaction was rolled back.
+    RolledBack(tokio_postgres::Error),
+    /// The connection was lost before anything was sent.
+    NotSent(StoreError),
+    /// The connection was lost after COMMIT was sent: it may or may not have been committed.
+    Unknown(tokio_postgres::Error),
+}
+
+/// Sends all writes of a ledger and COMMIT, and waits for every answer.
+pub async fn commit(client: &Object, org_id: Uuid, ledger: &Ledger, now: Timestamp) -> Result<(), CommitError> {
+    let flight = writes_of(org_id, ledger, now);
+    let statements = flight.prepare(client).await.map_err(CommitError::NotSent)?;
+    let results = flight.execute(client, &statements, "COMMIT").await;
+
+    let mut lost = None;
+    for result in results {
+        match result {
+            Ok(()) => {}
+            // PostgreSQL itself said no to a statement: what follows in the transaction is void.
+            Err(error) if is_verdict(&error) => return Err(CommitError::RolledBack(error)),
+            Err(error) => lost = lost.or(Some(error)),
+        }
+    }
+    lost.map_or(Ok(()), |error| Err(CommitError::Unknown(error)))
+}
+
+/// Whether an error is PostgreSQL's verdict on a statement (ERROR), rather than the end of the session
+/// (FATAL, PANIC, a broken connection), which leaves the outcome of COMMIT open.
+fn is_verdict(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|db| db.parsed_severity() == Some(Severity::Error))
+}
+
+/// Updates before inserts: a batch may cancel one booking and make another that it had excluded.
+fn writes_of<'a>(org_id: Uuid, ledger: &'a Ledger, now: Timestamp) -> Flight<'a> {
+    let writes = ledger.writes();
+    let mut flight = Flight::default();
+
+    let slots = |kind: RowWrite| {
+        writes.slots.iter().filter(move |(_, write)| **write == kind).filter_map(|(id, _)| ledger.slot(*id))
+    };
+    for slot in slots(RowWrite::Seats) {
+        flight.push(UPDATE_SEATS, seats_params(org_id, slot, now));
+    }
+    for slot in slots(RowWrite::Update) {
+        flight.push(UPDATE_SLOT, slot_params(org_id, slot, now));
+    }
+    for slot in slots(RowWrite::Insert) {
+        flight.push(INSERT_SLOT, slot_params(org_id, slot, now));
+    }
+
+    for (id, write) in &writes.contacts {
+        let contact = ledger.contact(*id).expect("a written contact is in the ledger");
+        let sql = match write {
+            RowWrite::Insert => INSERT_CONTACT,
+            _ => UPDATE_CONTACT,
+        };
+        flight.push(sql, contact_params(org_id, contact, now));
+    }
+    let new_contacts = writes.contacts.iter().filter(|(_, write)| **write == RowWrite::Insert).map(|(id, _)| *id);
+    let new_balances = new_contacts
+        .flat_map(|id| ledger.balances(id).into_iter().flatten().map(move |(kind, amount)| (id, &**kind, *amount)));
+    push_balances(&mut flight, INSERT_BALANCES, org_id, new_balances);
+    let changed_balances =
+        writes.balances.iter().map(|(contact_id, kind)| (*contact_id, &**kind, ledger.balance(*contact_id, kind)));
+    push_balances(&mut flight, UPDATE_BALANCES, org_id, changed_balances);
+
+    let bookings = |insert: bool| -> Vec<&Booking> {
+        let wanted = writes.bookings.iter().filter(|(_, write)| (**write == RowWrite::Insert) == insert);
+        wanted.filter_map(|(id, _)| ledger.booking(*id)).collect()
+    };
+    for (sql, rows) in [(UPDATE_BOOKINGS, bookings(false)), (INSERT_BOOKINGS, bookings(true))] {
+        if !rows.is_empty() {
+            flight.push(sql, booking_params(org_id, &rows, now));
+        }
+    }
+    if !writes.entries.is_empty() {
+        flight.push(INSERT_ENTRIES, entry_params(org_id, ledger, now));
+    }
+    if !writes.hubspot_links.is_empty() {
+        flight.push(INSERT_HUBSPOT_LINKS, link_params(org_id, &writes.hubspot_links));
+    }
+    flight.push(INSERT_JOURNAL, journal_params(org_id, &writes.journal, now));
+    flight
+}
+
+const UPDATE_SEATS: &str = "UPDATE slots
+    SET taken = $3, held = $4, withheld = $5, version = $6, updated_at = $7 WHERE org_id = $1 AND id = $2";
+
+fn seats_params(org_id: Uuid, slot: &Slot, now: Timestamp) -> Params<'_> {
+    vec![
+        Box::new(org_id),
+        Box::new(slot.id),
+        Box::new(slot.taken),
+        Box::new(slot.held),
+        Box::new(slot.withheld),
+        Box::new(slot.version),
+        Box::new(now),
+    ]
+}
+
+const UPDATE_SLOT: &str = "UPDATE slots SET offering_id = $3, name = $4, starts_at = $5, ends_at = $6,
+        local_date = $7, local_start = $8, local_end = $9, time_zone = $10, location = $11, mock_set = $12,
+        capacity = $13, taken = $14, held = $15, withheld = $16, status = $17, activates_at = $18,
+        is_blocked = $19, blocked_reason = $20, prerequisites = $21, version = $22, edit_version = $23,
+        updated_at = $24
+    WHERE org_id = $1 AND id = $2";
+
+const INSERT_SLOT: &str = "INSERT INTO slots (org_id, id, offering_id, name, starts_at, ends_at, local_date,
+        local_start, local_end, time_zone, location, mock_set, capacity, taken, held, withheld, status, activates_at,
+        is_blocked, blocked_reason, prerequisites, version, edit_version, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+        $24, $24)";
+
+fn slot_params(org_id: Uuid, slot: &Slot, now: Timestamp) -> Params<'_> {
+    vec![
+        Box::new(org_id),
+        Box::new(slot.id),
+        Box::new(slot.offering_id),
+        Box::new(&slot.name),
+        Box::new(slot.starts_at),
+        Box::new(slot.ends_at),
+        Box::new(slot.local_date),
+        Box::new(slot.local_start),
+        Box::new(slot.local_end),
+        Box::new(&slot.time_zone),
+        Box::new(&slot.location),
+        Box::new(&slot.mock_set),
+        Box::new(slot.capacity),
+        Box::new(slot.taken),
+        Box::new(slot.held),
+        Box::new(slot.withheld),
+        Box::new(slot.status.as_str()),
+        Box::new(slot.activates_at),
+        Box::new(slot.is_blocked),
+        Box::new(&slot.blocked_reason),
+        Box::new(&slot.prerequisites),
+        Box::new(slot.version),
+        Box::new(slot.edit_version),
+        Box::new(now),
+    ]
+}
+
+const INSERT_CONTACT: &str = "INSERT INTO contacts (org_id, id, student_id, email, first_name, last_name,
+        ndecc_exam_date, version, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)";
+
+const UPDATE_CONTACT: &str = "UPDATE contacts SET student_id = $3, email = $4, first_name = $5, last_name = $6,
+        ndecc_exam_date = $7, version = $8, updated_at = $9 WHERE org_id = $1 AND id = $2";
+
+fn contact_params(org_id: Uuid, contact: &Contact, now: Timestamp) -> Params<'_> {
+    vec![
+        Box::new(org_id),
+        Box::new(contact.id),
+        Box::new(&contact.student_id),
+        Box::new(&contact.email),
+        Box::new(&contact.first_name),
+        Box::new(&contact.last_name),
+        Box::new(contact.ndecc_exam_date),
+        Box::new(contact.version),
+        Box::new(now),
+    ]
+}
+
+const INSERT_BALANCES: &str = "INSERT INTO credit_balances (org_id, contact_id, kind, amount)
+    SELECT $1, u.contact_id, u.kind, u.amount FROM unnest($2::uuid[], $3::text[], $4::int8[]) AS u(contact_id, kind, amount)";
+
+// The rows exist and are locked, so this always updates. It is an INSERT because that probes the full key
+// for each row; a join with the lists may read a whole organisation on a table without statistics.
+const UPDATE_BALANCES: &str = "INSERT INTO credit_balances AS b (org_id, contact_id, kind, amount)
+    SELECT $1, u.contact_id, u.kind, u.amount FROM unnest($2::uuid[], $3::text[], $4::int8[]) AS u(contact_id, kind, amount)
+    ON CONFLICT (org_id, contact_id, kind) DO UPDATE SET amount = EXCLUDED.amount";
+
+fn push_balances<'a>(
+    flight: &mut Flight<'a>,
+    sql: &'static str,
+    org_id: Uuid,
+    balances: impl Iterator<Item = (Uuid, &'a str, i64)>,
+) {
+    let (mut contacts, mut kinds, mut amounts) = (Vec::new(), Vec::new(), Vec::new());
+    for (contact_id, kind, amount) in balances {
+        contacts.push(contact_id);
+        kinds.push(kind);
+        amounts.push(amount);
+    }
+    if !contacts.is_empty() {
+        flight.push(sql, vec![Box::new(org_id), Box::new(contacts), Box::new(kinds), Box::new(amounts)]);
+    }
+}
+
+macro_rules! insert_bookings {
+    () => {
+        "INSERT INTO bookings (org_id, id, contact_id, slot_id, offering_id, booked_slot_id,
+        status, guests, code, exclusive_date, paid_by, credit_kind, token_used, attending_location, dominant_hand,
+        attendance, cancelled_at, cancelled_by, credit_returned_at, returned_kind, refunded_by, version, created_at,
+        updated_at)
+    SELECT $1, u.*, $24 FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[],
+        $8::int4[], $9::text[], $10::date[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
+        $16::text[], $17::timestamptz[], $18::text[], $19::timestamptz[], $20::text[], $21::text[], $22::int8[],
+        $23::timestamptz[]) AS u"
+    };
+}
+const INSERT_BOOKINGS: &str = insert_bookings!();
+// As with balances: the rows exist and are locked, so this always updates.
+const UPDATE_BOOKINGS: &str = concat!(
+    insert_bookings!(),
+    " ON CONFLICT (org_id, id) DO UPDATE SET slot_id = EXCLUDED.slot_id, status = EXCLUDED.status,
+        code = EXCLUDED.code, exclusive_date = EXCLUDED.exclusive_date, attendance = EXCLUDED.attendance,
+        cancelled_at = EXCLUDED.cancelled_at, cancelled_by = EXCLUDED.cancelled_by,
+        credit_returned_at = EXCLUDED.credit_returned_at, returned_kind = EXCLUDED.returned_kind,
+        refunded_by = EXCLUDED.refunded_by, version = EXCLUDED.version, updated_at = EXCLUDED.updated_at"
+);
+
+fn booking_params<'a>(org_id: Uuid, bookings: &[&'a Booking], now: Timestamp) -> Params<'a> {
+    fn column<'a, T>(bookings: &[&'a Booking], value: impl Fn(&'a Booking) -> T) -> Box<Vec<T>> {
+        Box::new(bookings.iter().map(|booking| value(booking)).collect())
+    }
+    vec![
+        Box::new(org_id),
+        column(bookings, |b| b.id),
+        column(bookings, |b| b.contact_id),
+        column(bookings, |b| b.slot_id),
+        column(bookings, |b| b.offering_id),
+        column(bookings, |b| b.booked_slot_id),
+        column(bookings, |b| b.status.as_str()),
+        column(bookings, |b| b.guests),
+        column(bookings, |b| b.code.as_str()),
+        column::<Option<civil::Date>>(bookings, |b| b.exclusive_date),
+        column(bookings, |b| b.paid_by.as_str()),
+        column(bookings, |b| b.credit_kind.as_deref()),
+        column(bookings, |b| b.token_used.as_deref()),
+        column(bookings, |b| b.attending_location.as_deref()),
+        column(bookings, |b| b.dominant_hand.map(|hand| hand.as_str())),
+        column(bookings, |b| b.attendance.map(|attendance| attendance.as_str())),
+        column(bookings, |b| b.cancelled_at),
+        column(bookings, |b| b.cancelled_by.as_deref()),
+        column(bookings, |b| b.credit_returned_at),
+        column(bookings, |b| b.returned_kind.as_deref()),
+        column(bookings, |b| b.refunded_by.as_deref()),
+        column(bookings, |b| b.version),
+        column(bookings, |b| b.created_at),
+        Box::new(now),
+    ]
+}
+
+const INSERT_ENTRIES: &str = "INSERT INTO credit_entries (org_id, id, contact_id, kind, delta, balance, reason,
+        booking_id, created_at)
+    SELECT $1, u.*, $9 FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::int8[], $6::int8[], $7::text[], $8::uuid[]) AS u";
+
+fn entry_params(org_id: Uuid, ledger: &Ledger, now: Timestamp) -> Params<'_> {
+    let entries = &ledger.writes().entries;
+    vec![
+        Box::new(org_id),
+        Box::new(entries.iter().map(|e| e.id).collect::<Vec<_>>()),
+        Box::new(entries.iter().map(|e| e.contact_id).collect::<Vec<_>>()),
+        Box::new(entries.iter().map(|e| &*e.kind).collect::<Vec<_>>()),
+        Box::new(entries.iter().map(|e| e.delta).collect::<Vec<_>>()),
+        Box::new(entries.iter().map(|e| e.balance).collect::<Vec<_>>()),
+        Box::new(entries.iter().map(|e| e.reason.as_str()).collect::<Vec<_>>()),
+        Box::new(entries.iter().map(|e| e.booking_id).collect::<Vec<_>>()),
+        Box::new(now),
+    ]
+}
+
+const INSERT_HUBSPOT_LINKS: &str = "INSERT INTO hubspot_links (org_id, entity, entity_id, hubspot_id)
+    SELECT $1, u.* FROM unnest($2::text[], $3::uuid[], $4::text[]) AS u";
+
+fn link_params(org_id: Uuid, links: &[(Entity, Uuid, String)]) -> Params<'_> {
+    vec![
+        Box::new(org_id),
+        Box::new(links.iter().map(|(entity, _, _)| entity.as_str()).collect::<Vec<_>>()),
+        Box::new(links.iter().map(|(_, id, _)| *id).collect::<Vec<_>>()),
+        Box::new(links.iter().map(|(_, _, hubspot_id)| hubspot_id.as_str()).collect::<Vec<_>>()),
+    ]
+}
+
+const INSERT_JOURNAL: &str = "INSERT INTO journal (org_id, id, command_id, principal, on_behalf_of, event, entity,
+        entity_id, before, after, key, fingerprint, answer, at)
+    SELECT $1, u.id, u.command_id, u.principal, u.on_behalf_of, u.event, u.entity, u.entity_id, u.before::jsonb,
+        u.after::jsonb, u.key, u.fingerprint, u.answer::jsonb, $14
+    FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[], $9::text[],
+        $10::text[], $11::text[], $12::bytea[], $13::text[])
+        AS u(id, command_id, principal, on_behalf_of, event, entity, entity_id, before, after, key, fingerprint, answer)";
+
+fn journal_params(org_id: Uuid, journal: &[JournalRow], now: Timestamp) -> Params<'_> {
+    // Two batches that use some of the same keys insert them in one order, so neither waits for the other
+    // while it is waited for.
+    let mut rows: Vec<&JournalRow> = journal.iter().collect();
+    rows.sort_by_key(|row| row.idempotency.as_ref().map(|record| record.key.as_str()));
+    let records = || rows.iter().map(|row| row.idempotency.as_ref());
+    vec![
+        Box::new(org_id),
+        Box::new(rows.iter().map(|r| r.id).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|r| r.command_id).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|r| &*r.principal).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|r| r.on_behalf_of.as_deref()).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|r| r.event).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|r| r.entity.as_str()).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|r| r.entity_id).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|r| r.before.as_deref()).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|r| r.after.as_deref()).collect::<Vec<_>>()),
+        Box::new(records().map(|r| r.map(|i| i.key.as_str())).collect::<Vec<_>>()),
+        Box::new(records().map(|r| r.map(|i| i.fingerprint.as_slice())).collect::<Vec<_>>()),
+        Box::new(records().map(|r| r.map(|i| i.answer.as_str())).collect::<Vec<_>>()),
+        Box::new(now),
+    ]
+}

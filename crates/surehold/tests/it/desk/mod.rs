@@ -1,0 +1,6 @@
+//! The desk on a real PostgreSQL.
+
+mod faults;
+mod histories;
+mod races;
+mod repeats;

@@ -1,0 +1,4 @@
+//! The integration tests: one binary, one private PostgreSQL, a database for each test.
+
+mod desk;
+mod support;
