@@ -126,6 +126,25 @@ static IDENTITIES: LazyLock<String> = LazyLock::new(|| {
     probe("student_id, email, id", "contacts", "$2::text[], $3::text[]) AS k(student_id, email", keys, "")
 });
 
+/// The reads by key, for the test that looks at their plans.
+pub fn key_reads() -> [&'static str; 13] {
+    [
+        &SLOTS,
+        &SLOTS_LOCKED,
+        &CONTACTS,
+        &CONTACTS_LOCKED,
+        &OFFERINGS,
+        &OFFERINGS_OF_SLOTS,
+        &BALANCES,
+        &BOOKINGS_OF_CONTACTS,
+        &PLACES,
+        &BOOKINGS_BY_ID,
+        &REMEMBERED,
+        &SLOTS_SEEN,
+        &IDENTITIES,
+    ]
+}
+
 /// The ledger of a plan, and the database's clock after the locks. With [`Locks::Take`] the connection
 /// is in a transaction afterwards, also on an error.
 pub async fn load(client: &Object, org_id: Uuid, plan: &Plan, locks: Locks) -> Result<(Ledger, Timestamp), StoreError> {

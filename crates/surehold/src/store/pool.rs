@@ -106,6 +106,16 @@ fn pool(options: &StoreOptions, size: usize, purpose: Use) -> Result<Pool, Store
                 prepared.await.map_err(|e| HookError::message(e.to_string()))
             })
         }))
+        .pre_recycle(Hook::async_fn(|client, metrics| {
+            Box::pin(async move {
+                // A prepared statement keeps the plan that was best when the tables were small. So each
+                // connection plans anew after 8, 16, 32 … uses: often while tables grow fast, hardly ever later.
+                if metrics.recycle_count >= 8 && metrics.recycle_count.is_power_of_two() {
+                    client.batch_execute("DISCARD PLANS").await.map_err(HookError::Backend)?;
+                }
+                Ok(())
+            })
+        }))
         .build()
         .map_err(|e| StoreError::Unfit(e.to_string()))
 }

@@ -17,6 +17,22 @@ use uuid::Uuid;
 use super::StoreError;
 use super::flight::{Flight, Params};
 
+/// The statements of flight 2, for the test that prepares each.
+pub const STATEMENTS: [&str; 12] = [
+    UPDATE_SEATS,
+    UPDATE_SLOT,
+    INSERT_SLOT,
+    INSERT_CONTACT,
+    UPDATE_CONTACT,
+    INSERT_BALANCES,
+    UPDATE_BALANCES,
+    INSERT_BOOKINGS,
+    UPDATE_BOOKINGS,
+    INSERT_ENTRIES,
+    INSERT_HUBSPOT_LINKS,
+    INSERT_JOURNAL,
+];
+
 /// How flight 2 ended, if not well.
 #[derive(Debug)]
 pub enum CommitError {

@@ -4,3 +4,4 @@ mod faults;
 mod histories;
 mod races;
 mod repeats;
+mod statements;

@@ -1,0 +1,70 @@
+//! The desk's statements against the migrated schema.
+
+use surehold::store::{load, write};
+
+use crate::support::{School, TestDatabase};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_statement_is_prepared_by_the_server() {
+    let client = TestDatabase::new().await.owner().await;
+    for sql in load::key_reads().iter().chain(&write::STATEMENTS) {
+        client.prepare(sql).await.unwrap_or_else(|e| panic!("{:?}: {sql}", e.as_db_error()));
+    }
+}
+
+/// With some thousand rows and no statistics at all, when the planner takes an organisation for a few rows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_by_key_use_the_whole_key_without_statistics() {
+    let school = School::open().await;
+    let client = school.db.owner().await;
+    for table in ["slots", "contacts", "bookings", "credit_balances", "journal", "offerings"] {
+        let off = format!("ALTER TABLE {table} SET (autovacuum_enabled = off)");
+        client.batch_execute(&off).await.unwrap();
+    }
+    school
+        .book(school.student("A", &[("cs_credits", 1)]).await, school.session("Clinical Skills", 9).await)
+        .await
+        .unwrap();
+    multiply_rows(&client).await;
+
+    client.batch_execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off").await.unwrap();
+    for (i, sql) in load::key_reads().iter().enumerate() {
+        client.batch_execute(&format!("PREPARE q{i} AS {sql}")).await.unwrap();
+        let arguments = client.prepare(sql).await.unwrap().params().len();
+        let nulls = vec!["NULL"; arguments].join(", ");
+        let plan = client.query(&format!("EXPLAIN EXECUTE q{i}({nulls})"), &[]).await.unwrap();
+        let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+        let conditions: Vec<&String> = plan.iter().filter(|line| line.contains("Index Cond")).collect();
+        assert!(!conditions.is_empty(), "no index is used by {sql}\n{}", plan.join("\n"));
+        for condition in conditions {
+            assert!(condition.contains(" AND "), "only part of the key is used by {sql}\n{}", plan.join("\n"));
+        }
+    }
+}
+
+/// Copies of the rows of one organisation, with other ids.
+async fn multiply_rows(client: &tokio_postgres::Client) {
+    let copies = [
+        ("offerings", "id = md5(r.id::text || n)::uuid, name = r.name || n"),
+        ("slots", "id = md5(r.id::text || n)::uuid"),
+        ("contacts", "id = md5(r.id::text || n)::uuid, student_id = r.student_id || n"),
+        ("bookings", "id = md5(r.id::text || n)::uuid, exclusive_date = NULL, code = r.code || n"),
+        ("journal", "id = md5(r.id::text || n)::uuid, key = NULL, fingerprint = NULL, answer = NULL"),
+    ];
+    for (table, changes) in copies {
+        // A row as JSON, some columns replaced, and a row again: no list of columns to keep up to date.
+        let object = changes.split(", ").map(|change| {
+            let (column, value) = change.split_once(" = ").unwrap();
+            format!("'{column}', {value}")
+        });
+        let object = object.collect::<Vec<_>>().join(", ");
+        let sql = format!(
+            "INSERT INTO {table} SELECT c.* FROM (SELECT * FROM {table} LIMIT 1) r, generate_series(1, 3000) n,
+             jsonb_populate_record(r::{table}, jsonb_build_object({object})) c"
+        );
+        client.batch_execute(&sql).await.unwrap_or_else(|e| panic!("{table}: {:?}", e.as_db_error()));
+    }
+    let balances = "INSERT INTO credit_balances SELECT org_id, id, 'cs_credits', 0 FROM contacts c
+                    WHERE NOT EXISTS (SELECT 1 FROM credit_balances b WHERE b.contact_id = c.id)";
+    client.batch_execute(balances).await.unwrap();
+}
