@@ -197,6 +197,7 @@ pub struct ChangeContact {
     /// Family name.
     pub last_name: Option<String>,
     /// The date of the real exam; `Some(None)` forgets it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ndecc_exam_date: Option<Option<civil::Date>>,
 }
 
@@ -256,8 +257,10 @@ pub struct ChangeSlot {
     /// When. Only while it has no live booking.
     pub times: Option<SlotTimes>,
     /// Where.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<Option<String>>,
     /// Which set of questions.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mock_set: Option<Option<String>>,
     /// Seats; never fewer than are taken, held and withheld.
     pub capacity: Option<i32>,
@@ -266,6 +269,7 @@ pub struct ChangeSlot {
     /// When a scheduled slot goes on sale.
     pub activates_at: Option<Timestamp>,
     /// `Some(Some(reason))` blocks, `Some(None)` unblocks.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked: Option<Option<String>>,
     /// Slots that must have been attended.
     pub prerequisites: Option<Vec<Uuid>>,

@@ -23,6 +23,7 @@ pub struct Ledger {
     bookings: HashMap<Uuid, Booking>,
     bookings_of: HashMap<Uuid, Vec<Uuid>>,
     remembered: HashMap<String, Vec<(Arc<str>, Remembered)>>,
+    carried_out: HashMap<Uuid, Remembered>,
     slots_seen: BTreeSet<Uuid>,
     writes: Writes,
 }
@@ -77,6 +78,7 @@ impl Ledger {
             bookings: HashMap::new(),
             bookings_of: HashMap::new(),
             remembered: HashMap::new(),
+            carried_out: HashMap::new(),
             slots_seen: BTreeSet::new(),
             writes: Writes::default(),
         }
@@ -125,8 +127,9 @@ impl Ledger {
         }
     }
 
-    /// Adds what is remembered under a key.
+    /// Adds what is remembered under a key, by an earlier batch or by this one.
     pub fn load_remembered(&mut self, principal: Arc<str>, key: String, remembered: Remembered) {
+        self.carried_out.insert(remembered.command_id, remembered.clone());
         self.remembered.entry(key).or_default().push((principal, remembered));
     }
 
@@ -184,11 +187,7 @@ impl Ledger {
 
     /// What is remembered of a command itself: it was carried out by an attempt whose answer was lost.
     pub fn own_work(&self, command_id: Uuid) -> Option<&Remembered> {
-        self.remembered
-            .values()
-            .flatten()
-            .map(|(_, remembered)| remembered)
-            .find(|remembered| remembered.command_id == command_id)
+        self.carried_out.get(&command_id)
     }
 
     /// Where a booking stands after the commands decided so far.

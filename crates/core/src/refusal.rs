@@ -3,6 +3,10 @@
 //! Order of precedence, for every command: the key first (`IDEMPOTENCY_MISMATCH`, or a replay), then
 //! what is named but does not exist, then what the request says wrongly, then the state of the slot,
 //! then the contact's other bookings, then seats, then credits. The table tests pin it.
+//!
+//! Three that one might expect elsewhere: `DUPLICATE_BOOKING` on this very slot (under another key) comes
+//! before the slot's state, `VERSION_CONFLICT` before `VALIDATION_ERROR` (the caller's picture is old),
+//! `BOOKING_NOT_ACTIVE` before `EXAM_TYPE_MISMATCH`.
 
 use std::collections::BTreeMap;
 

@@ -245,6 +245,11 @@ impl Slot {
         self.capacity - self.taken - self.held - self.withheld
     }
 
+    /// When it goes on sale, if it is scheduled.
+    pub fn goes_on_sale_at(&self) -> Option<Timestamp> {
+        self.activates_at.filter(|_| self.status == SlotStatus::Scheduled)
+    }
+
     /// Whether it is on sale at `now`, its start and its seats aside.
     pub fn is_active(&self, now: Timestamp) -> bool {
         match self.status {

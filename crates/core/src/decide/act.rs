@@ -17,6 +17,9 @@ use crate::rows::{
     Offering, Remembered, Slot,
 };
 
+/// The event of a journal row that records an answer, but no change.
+const UNCHANGED: &str = "request.unchanged";
+
 /// One command being decided.
 pub(crate) struct Act<'a> {
     pub ledger: &'a mut Ledger,
@@ -153,7 +156,25 @@ impl<'a> Act<'a> {
         self.done_as(key, answer, booking_status)
     }
 
-    /// The same, under a key that the decision derived.
+    /// Nothing was to be changed. If the caller gave a key, the answer is remembered all the same: the
+    /// repeat of a request that changed nothing must not change something later.
+    pub fn unchanged(
+        &mut self,
+        entity: Entity,
+        entity_id: Uuid,
+        answer: Answer,
+        booking_status: Option<BookingStatus>,
+    ) -> Result<Outcome, Stop> {
+        match &self.request.key {
+            Key::Made(_) => Ok(Outcome { answer, replayed: false, booking_status }),
+            Key::Given(_) => {
+                self.journal(UNCHANGED, entity, entity_id, None, None);
+                self.done(answer, booking_status)
+            }
+        }
+    }
+
+    /// The same as [`Act::done`], under a key that the decision derived.
     pub fn done_as(
         &mut self,
         key: String,
@@ -177,11 +198,6 @@ impl<'a> Act<'a> {
         );
         Ok(Outcome { answer, replayed: false, booking_status })
     }
-}
-
-/// Nothing was to be changed: the answer, without a trace.
-pub(crate) fn unchanged(answer: Answer, booking_status: Option<BookingStatus>) -> Result<Outcome, Stop> {
-    Ok(Outcome { answer, replayed: false, booking_status })
 }
 
 /// JSON of a value that is always JSON.

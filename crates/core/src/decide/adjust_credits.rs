@@ -1,18 +1,24 @@
 //! Adjust credits: grant or take by a difference, never set to a value.
 
 use crate::command::AdjustCredits;
-use crate::decide::act::{text, unchanged};
+use crate::decide::act::text;
 use crate::decide::{Act, Stop};
 use crate::outcome::{Answer, CreditsAdjusted, Outcome};
 use crate::refusal::Refusal;
 use crate::rows::{Balances, CreditKind, Entity};
 
 /// No balance goes beyond this: far above any school's numbers, far below overflow.
-const BALANCE_MAX: i64 = 1_000_000_000;
+pub(super) const BALANCE_MAX: i64 = 1_000_000_000;
 
 pub(super) fn adjust_credits(act: &mut Act<'_>, c: &AdjustCredits) -> Result<Outcome, Stop> {
     let contact = act.contact(c.contact_id)?;
     check_kinds(act, c.deltas.keys())?;
+    let too_large = |(kind, delta): &(&CreditKind, &i64)| {
+        **delta > 0 && act.ledger.balance(contact.id, kind).saturating_add(**delta) > BALANCE_MAX
+    };
+    if let Some((kind, _)) = c.deltas.iter().find(too_large) {
+        return Err(Refusal::invalid("credits", format!("{kind} cannot go beyond {BALANCE_MAX}")).into());
+    }
     let mut applied = Balances::new();
     for (kind, delta) in &c.deltas {
         let balance = act.ledger.balance(contact.id, kind);
@@ -25,16 +31,13 @@ pub(super) fn adjust_credits(act: &mut Act<'_>, c: &AdjustCredits) -> Result<Out
             }
             .into());
         }
-        if after > BALANCE_MAX {
-            return Err(Refusal::invalid("credits", format!("{kind} cannot go beyond {BALANCE_MAX}")).into());
-        }
         applied.insert(kind.clone(), after.max(0) - balance);
     }
 
     let before = act.ledger.balances(contact.id).cloned().unwrap_or_default();
     if applied.values().all(|delta| *delta == 0) {
         let answer = CreditsAdjusted { contact_id: contact.id, balances: before, applied };
-        return unchanged(Answer::CreditsAdjusted(answer), None);
+        return act.unchanged(Entity::Contact, contact.id, Answer::CreditsAdjusted(answer), None);
     }
 
     // Effects.

@@ -23,6 +23,7 @@ pub(super) fn book(act: &mut Act<'_>, c: &Book) -> Result<Outcome, Stop> {
     // What the request says wrongly.
     check_expectations(c, &slot, &offering)?;
     check_fields(c, &offering)?;
+    let kinds = payable_kinds(c, &offering)?;
 
     // An active booking of this contact on this slot is the answer, if the caller sent no key.
     let here = act.ledger.bookings_of(contact.id).find(|b| b.slot_id == slot.id && b.status.is_live());
@@ -39,8 +40,7 @@ pub(super) fn book(act: &mut Act<'_>, c: &Book) -> Result<Outcome, Stop> {
 
     // The state of the slot. An operator may book ahead of the sale and after the start.
     if slot.status == SlotStatus::Cancelled || (c.pay != Pay::Override && !slot.is_active(act.now)) {
-        let activates_at = (slot.status == SlotStatus::Scheduled).then_some(slot.activates_at).flatten();
-        return Err(Refusal::SlotNotActive { activates_at }.into());
+        return Err(Refusal::SlotNotActive { activates_at: slot.goes_on_sale_at() }.into());
     }
     if c.pay != Pay::Override && slot.starts_at <= act.now {
         return Err(Refusal::SlotPast.into());
@@ -60,7 +60,7 @@ pub(super) fn book(act: &mut Act<'_>, c: &Book) -> Result<Outcome, Stop> {
         return Err(duplicate(other).into());
     }
     if c.pay != Pay::Override {
-        check_prerequisites(act, contact.id, &slot)?;
+        check_prerequisites(act, contact.id, &slot, None)?;
     }
 
     // Seats before credits: nobody should buy credits for a full session.
@@ -69,7 +69,7 @@ pub(super) fn book(act: &mut Act<'_>, c: &Book) -> Result<Outcome, Stop> {
     }
     let kind = match &c.pay {
         Pay::Override => None,
-        Pay::Credit { only } => Some(choose_kind(act, contact.id, &offering, only.as_ref(), c.guests)?),
+        Pay::Credit { .. } => Some(choose_kind(act, contact.id, kinds, c.guests)?),
     };
 
     // Effects.
@@ -147,10 +147,18 @@ fn check_fields(c: &Book, offering: &Offering) -> Result<(), Refusal> {
     if wrong.is_empty() { Ok(()) } else { Err(Refusal::Invalid(wrong)) }
 }
 
-pub(super) fn check_prerequisites(act: &Act<'_>, contact_id: Uuid, slot: &Slot) -> Result<(), Refusal> {
+/// `leaving`: a booking that will not be where it is, if this goes well.
+pub(super) fn check_prerequisites(
+    act: &Act<'_>,
+    contact_id: Uuid,
+    slot: &Slot,
+    leaving: Option<Uuid>,
+) -> Result<(), Refusal> {
     let met = |required: &Uuid| {
         act.ledger.bookings_of(contact_id).any(|b| {
-            b.slot_id == *required && (b.status == BookingStatus::Confirmed || b.status == BookingStatus::Completed)
+            b.slot_id == *required
+                && Some(b.id) != leaving
+                && (b.status == BookingStatus::Confirmed || b.status == BookingStatus::Completed)
         })
     };
     let missing: Vec<Uuid> = slot.prerequisites.iter().copied().filter(|id| !met(id)).collect();
@@ -160,25 +168,20 @@ pub(super) fn check_prerequisites(act: &Act<'_>, contact_id: Uuid, slot: &Slot) 
     Err(Refusal::PrerequisiteNotMet { missing, required: slot.prerequisites.len() })
 }
 
-/// The first kind of the policy that covers the booking: the specific one, then the shared one.
-fn choose_kind(
-    act: &Act<'_>,
-    contact_id: Uuid,
-    offering: &Offering,
-    only: Option<&CreditKind>,
-    guests: i32,
-) -> Result<CreditKind, Refusal> {
-    let kinds = match only {
-        None => offering.credit_policy.as_slice(),
-        Some(kind) => {
-            offering.credit_policy.iter().find(|allowed| *allowed == kind).map(std::slice::from_ref).ok_or_else(
-                || Refusal::CreditKindNotAllowed {
-                    kind: kind.to_string(),
-                    allowed: offering.credit_policy.iter().map(ToString::to_string).collect(),
-                },
-            )?
+/// The kinds of credit that may pay: those of the policy, or the one of them that the caller chose.
+fn payable_kinds<'o>(c: &Book, offering: &'o Offering) -> Result<&'o [CreditKind], Refusal> {
+    let policy = offering.credit_policy.as_slice();
+    let Pay::Credit { only: Some(kind) } = &c.pay else { return Ok(policy) };
+    policy.iter().find(|allowed| *allowed == kind).map(std::slice::from_ref).ok_or_else(|| {
+        Refusal::CreditKindNotAllowed {
+            kind: kind.to_string(),
+            allowed: policy.iter().map(ToString::to_string).collect(),
         }
-    };
+    })
+}
+
+/// The first kind that covers the booking: the specific one, then the shared one.
+fn choose_kind(act: &Act<'_>, contact_id: Uuid, kinds: &[CreditKind], guests: i32) -> Result<CreditKind, Refusal> {
     let needed = i64::from(guests);
     if let Some(kind) = kinds.iter().find(|kind| act.ledger.balance(contact_id, kind) >= needed) {
         return Ok(kind.clone());

@@ -3,11 +3,10 @@
 use jiff::SignedDuration;
 
 use crate::command::Cancel;
-use crate::decide::act::unchanged;
 use crate::decide::{Act, Stop};
 use crate::outcome::{Answer, Cancelled, Outcome};
 use crate::refusal::Refusal;
-use crate::rows::BookingStatus;
+use crate::rows::{BookingStatus, Entity};
 
 pub(super) fn cancel(act: &mut Act<'_>, c: &Cancel) -> Result<Outcome, Stop> {
     let mut booking = act.booking(c.booking_id)?;
@@ -25,7 +24,7 @@ pub(super) fn cancel(act: &mut Act<'_>, c: &Cancel) -> Result<Outcome, Stop> {
             balance: None,
             already: true,
         };
-        return unchanged(Answer::Cancelled(again), Some(booking.status));
+        return act.unchanged(Entity::Booking, booking.id, Answer::Cancelled(again), Some(booking.status));
     }
     if !booking.status.is_live() {
         return Err(Refusal::BookingNotActive { status: booking.status }.into());

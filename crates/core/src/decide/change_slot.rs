@@ -9,11 +9,10 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use crate::command::ChangeSlot;
-use crate::decide::act::unchanged;
 use crate::decide::{Act, Stop};
 use crate::outcome::{Answer, Outcome, SlotSaved};
 use crate::refusal::Refusal;
-use crate::rows::{Slot, SlotStatus};
+use crate::rows::{Entity, Slot, SlotStatus};
 
 pub(super) fn change_slot(act: &mut Act<'_>, c: &ChangeSlot) -> Result<Outcome, Stop> {
     let before = act.slot(c.slot_id)?;
@@ -37,7 +36,7 @@ pub(super) fn change_slot(act: &mut Act<'_>, c: &ChangeSlot) -> Result<Outcome, 
         changed,
     });
     if !changed {
-        return unchanged(answer, None);
+        return act.unchanged(Entity::Slot, after.id, answer, None);
     }
     let event = match (before.status, after.status) {
         (old, SlotStatus::Cancelled) if old != SlotStatus::Cancelled => "slot.cancelled",
@@ -112,7 +111,8 @@ fn check(act: &Act<'_>, before: &Slot, after: &Slot, c: &ChangeSlot) -> Result<(
         return Err(Refusal::SlotCancelled);
     }
     let booked = before.taken + before.held;
-    if booked > 0 && (before.starts_at, before.ends_at) != (after.starts_at, after.ends_at) {
+    let day = |slot: &Slot| (slot.starts_at, slot.ends_at, slot.local_date);
+    if booked > 0 && day(before) != day(after) {
         return Err(Refusal::SlotHasBookings { bookings: booked });
     }
     if after.available() < 0 {

@@ -3,20 +3,20 @@
 use serde_json::json;
 
 use crate::command::{AddContact, ChangeContact};
-use crate::decide::act::{text, unchanged};
-use crate::decide::adjust_credits::check_kinds;
+use crate::decide::act::text;
+use crate::decide::adjust_credits::{BALANCE_MAX, check_kinds};
 use crate::decide::{Act, Stop};
 use crate::outcome::{Answer, ContactSaved, Outcome};
 use crate::refusal::Refusal;
 use crate::rows::{Balances, Contact, Entity, EntryReason};
 
 pub(super) fn add_contact(act: &mut Act<'_>, c: &AddContact) -> Result<Outcome, Stop> {
+    check_kinds(act, c.opening.keys())?;
+    if let Some((kind, _)) = c.opening.iter().find(|(_, amount)| !(0..=BALANCE_MAX).contains(*amount)) {
+        return Err(Refusal::invalid("credits", format!("{kind} must be from 0 to {BALANCE_MAX}")).into());
+    }
     if let Some(contact_id) = act.ledger.identity(&c.student_id, &c.email) {
         return Err(Refusal::ContactExists { contact_id }.into());
-    }
-    check_kinds(act, c.opening.keys())?;
-    if let Some((kind, _)) = c.opening.iter().find(|(_, amount)| **amount < 0) {
-        return Err(Refusal::invalid("credits", format!("{kind} must not be negative")).into());
     }
 
     // Effects. A balance row for every kind, because a missing row cannot be locked or updated.
@@ -73,7 +73,7 @@ pub(super) fn change_contact(act: &mut Act<'_>, c: &ChangeContact) -> Result<Out
         balances: act.ledger.balances(before.id).cloned().unwrap_or_default(),
     });
     if after == before {
-        return unchanged(answer, None);
+        return act.unchanged(Entity::Contact, before.id, answer, None);
     }
 
     // Effects.

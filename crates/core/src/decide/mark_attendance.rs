@@ -1,11 +1,10 @@
 //! Mark attendance: the contact came, did not come, or it is not known after all.
 
 use crate::command::MarkAttendance;
-use crate::decide::act::unchanged;
 use crate::decide::{Act, Stop};
 use crate::outcome::{Answer, AttendanceMarked, Outcome};
 use crate::refusal::Refusal;
-use crate::rows::{Attendance, BookingStatus};
+use crate::rows::{Attendance, BookingStatus, Entity};
 
 pub(super) fn mark_attendance(act: &mut Act<'_>, c: &MarkAttendance) -> Result<Outcome, Stop> {
     let mut booking = act.booking(c.booking_id)?;
@@ -24,7 +23,12 @@ pub(super) fn mark_attendance(act: &mut Act<'_>, c: &MarkAttendance) -> Result<O
         status,
     });
     if booking.status == status && booking.attendance == c.attendance {
-        return unchanged(answer, Some(status));
+        return act.unchanged(Entity::Booking, booking.id, answer, Some(status));
+    }
+
+    // A refunded booking does not become active again: its seat would cost nothing.
+    if let (None, Some(at)) = (c.attendance, booking.credit_returned_at) {
+        return Err(Refusal::AlreadyRefunded { at }.into());
     }
 
     // Effects. The seat stays taken in all three states.

@@ -2,12 +2,12 @@
 //! the date.
 
 use crate::command::Move;
-use crate::decide::act::unchanged;
 use crate::decide::book::{check_prerequisites, duplicate};
 use crate::decide::{Act, Stop};
 use crate::exam::booking_code;
 use crate::outcome::{Answer, Moved, Outcome};
 use crate::refusal::Refusal;
+use crate::rows::Entity;
 
 pub(super) fn move_booking(act: &mut Act<'_>, c: &Move) -> Result<Outcome, Stop> {
     let mut booking = act.booking(c.booking_id)?;
@@ -27,13 +27,13 @@ pub(super) fn move_booking(act: &mut Act<'_>, c: &Move) -> Result<Outcome, Stop>
             to_slot_id: to.id,
             local_date: to.local_date,
         };
-        return unchanged(Answer::Moved(answer), Some(booking.status));
+        return act.unchanged(Entity::Booking, booking.id, Answer::Moved(answer), Some(booking.status));
     }
     if booking.offering_id != to.offering_id {
         return Err(Refusal::TypeMismatch.into());
     }
     if !to.is_active(act.now) {
-        return Err(Refusal::SlotNotActive { activates_at: to.activates_at }.into());
+        return Err(Refusal::SlotNotActive { activates_at: to.goes_on_sale_at() }.into());
     }
     if to.starts_at <= act.now {
         return Err(Refusal::SlotPast.into());
@@ -50,13 +50,15 @@ pub(super) fn move_booking(act: &mut Act<'_>, c: &Move) -> Result<Outcome, Stop>
     if let Some(other) = clash {
         return Err(duplicate(other).into());
     }
-    check_prerequisites(act, contact.id, &to)?;
+    check_prerequisites(act, contact.id, &to, Some(booking.id))?;
     if to.available() < booking.guests {
         return Err(Refusal::Full { requested: booking.guests, available: to.available() }.into());
     }
 
     // Effects.
     let before = booking.clone();
+    let from_date = act.slot(from_slot_id)?.local_date;
+    let code_on = |date| booking_code(offering.code_style, &offering.name, &contact.student_id, date, before.id);
     act.give_seats_back(&booking);
     booking.slot_id = to.id;
     if booking.status.is_taken() {
@@ -65,8 +67,10 @@ pub(super) fn move_booking(act: &mut Act<'_>, c: &Move) -> Result<Outcome, Stop>
         act.ledger.hold_seats(to.id, booking.guests);
     }
     booking.exclusive_date = offering.one_per_day.then_some(to.local_date);
-    let own_style = booking_code(offering.code_style, &offering.name, &contact.student_id, to.local_date, booking.id);
-    booking.code = own_style;
+    // An ID of the offering's own style follows the date; one that the caller wanted kept is kept.
+    if booking.code == code_on(from_date) {
+        booking.code = code_on(to.local_date);
+    }
     act.change_booking("booking.moved", &before, &mut booking);
     let answer = Moved {
         booking_id: booking.id,
