@@ -4,6 +4,10 @@
 //! and its decision in `surehold_core`, the [`desk`] that commits it, the [`store`] that holds all SQL.
 //! A read passes two: a route and the store.
 
+pub mod cli;
+pub mod config;
 pub mod desk;
+pub mod http;
 pub mod private_postgres;
 pub mod store;
+pub mod workers;

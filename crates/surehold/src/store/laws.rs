@@ -113,7 +113,7 @@ const LAWS: &[Law] = &[
                  LEFT JOIN credit_balances b ON b.org_id = c.org_id AND b.contact_id = c.id AND b.kind = k.kind
                  WHERE c.$org AND b.contact_id IS NULL",
             ),
-            // Entries of one balance form a chain from 0 to the balance: each starts where another ended.
+            // Entries of one balance form a chain from 0 to their sum: each starts where another ended.
             // Counted without relying on their order, because ids of several servers do not sort by commit.
             found_by(
                 "credit_entries",
@@ -121,8 +121,10 @@ const LAWS: &[Law] = &[
                  FROM (
                      SELECT org_id, contact_id, kind, balance AS amount, 1 AS step FROM credit_entries WHERE $org
                      UNION ALL SELECT org_id, contact_id, kind, balance - delta, -1 FROM credit_entries WHERE $org
-                     UNION ALL SELECT org_id, contact_id, kind, 0, 1 FROM credit_balances WHERE $org
-                     UNION ALL SELECT org_id, contact_id, kind, amount, -1 FROM credit_balances WHERE $org
+                     UNION ALL SELECT org_id, contact_id, kind, 0, 1 FROM credit_entries WHERE $org
+                         GROUP BY org_id, contact_id, kind
+                     UNION ALL SELECT org_id, contact_id, kind, sum(delta)::bigint, -1 FROM credit_entries WHERE $org
+                         GROUP BY org_id, contact_id, kind
                  ) chain
                  GROUP BY org_id, contact_id, kind, amount HAVING sum(step) <> 0",
             ),
@@ -214,8 +216,9 @@ const LAWS: &[Law] = &[
         checks: &[
             found_by(
                 "bookings",
-                "SELECT b.org_id, b.id, format('cost %s %s for %s guests, but %s entries took %s', b.guests,
-                                               coalesce(b.credit_kind, 'credits'), b.guests, coalesce(e.n, 0), coalesce(-e.total, 0))
+                "SELECT b.org_id, b.id, format('entries that took credits: %s, in all %s %s; expected: %s', coalesce(e.n, 0),
+                                               coalesce(-e.total, 0), e.kind, CASE b.paid_by WHEN 'credit'
+                                               THEN format('1 of %s %s', b.guests, b.credit_kind) ELSE 'none' END)
                  FROM bookings b LEFT JOIN (
                      SELECT org_id, booking_id, count(*) AS n, sum(delta) AS total, min(kind) AS kind,
                             min(contact_id::text) AS contact_id
@@ -228,10 +231,10 @@ const LAWS: &[Law] = &[
             ),
             found_by(
                 "bookings",
-                "SELECT b.org_id, b.id, format('%s entries gave back %s %s; the booking says %s as %s', coalesce(e.n, 0),
-                                               coalesce(e.total, 0), coalesce(e.kind, 'credits'),
-                                               CASE WHEN b.returned_kind IS NULL THEN 0 ELSE b.guests END,
-                                               coalesce(b.returned_kind, 'nothing'))
+                "SELECT b.org_id, b.id, format('entries that gave credits back: %s, in all %s %s; expected: %s', coalesce(e.n, 0),
+                                               coalesce(e.total, 0), e.kind, CASE
+                                               WHEN b.credit_returned_at IS NULL OR b.paid_by <> 'credit' THEN 'none'
+                                               ELSE format('1 of %s %s', b.guests, b.returned_kind) END)
                  FROM bookings b LEFT JOIN (
                      SELECT org_id, booking_id, count(*) AS n, sum(delta) AS total, min(kind) AS kind,
                             min(contact_id::text) AS contact_id

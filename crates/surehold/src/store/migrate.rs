@@ -155,10 +155,13 @@ async fn apply(client: &mut Client) -> Result<Vec<String>, StoreError> {
         let mut text = error.to_string();
         let mut source = std::error::Error::source(&error);
         while let Some(cause) = source {
-            text = format!("{text}: {}", database_words(cause));
+            let words = database_words(cause);
+            if !text.contains(&words) && !words.starts_with("ERROR: ") {
+                text = format!("{text}: {words}");
+            }
             source = cause.source();
         }
-        StoreError::Unfit(format!("the migrations could not be applied: {text}"))
+        StoreError::Unfit(format!("the migrations could not be applied (are you the owner of the database?): {text}"))
     })?;
     Ok(report.applied_migrations().iter().map(|m| format!("V{:04} {}", m.version(), m.name())).collect())
 }

@@ -1,16 +1,27 @@
 //! All SQL, a file per noun, next to the row types it fills.
 
+pub mod api_keys;
+pub mod bookings;
 pub mod connect;
 pub mod constraints;
+pub mod contacts;
+pub mod demo;
 pub mod error;
 pub mod flight;
+pub mod health;
+pub mod import_rows;
+pub mod journal;
 pub mod laws;
 pub mod load;
 pub mod migrate;
+pub mod offerings;
+pub mod orgs;
 pub mod pool;
 pub mod provision;
 pub mod rows;
 pub mod session;
+pub mod sessions;
+pub mod settings;
 pub mod tls;
 pub mod write;
 

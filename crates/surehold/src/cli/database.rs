@@ -1,0 +1,119 @@
+//! Which database a command uses, and letting go of it at the end.
+
+use anyhow::Context;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::config::Common;
+use crate::private_postgres::{Attached, PrivatePostgres, attach, attach_or_create};
+use crate::store::Store;
+use crate::store::connect::connect;
+use crate::store::migrate::{check_version, migrate};
+
+/// A database that a command may use.
+pub struct Database {
+    /// How to connect to it.
+    pub url: SecretString,
+    server: Server,
+}
+
+enum Server {
+    /// Somebody else's, by URL.
+    Given,
+    /// The private one, run by this process for as long as it lasts.
+    Ours(PrivatePostgres),
+    /// The private one, for a tool.
+    Attached(Attached),
+}
+
+impl Database {
+    /// For `serve`: the given database, or the private one, started and migrated.
+    pub async fn for_server(
+        common: &Common,
+        url: Option<SecretString>,
+        migrate_given: bool,
+    ) -> anyhow::Result<Database> {
+        if let Some(url) = url {
+            let database = Database { url, server: Server::Given };
+            if migrate_given {
+                database.migrate(common).await?;
+            } else {
+                database.check().await?;
+            }
+            return Ok(database);
+        }
+        let server = PrivatePostgres::start(&common.private_postgres()).await?;
+        let url = SecretString::from(server.connection_string());
+        let database = Database { url, server: Server::Ours(server) };
+        match database.migrate(common).await {
+            Ok(()) => Ok(database),
+            Err(error) => {
+                database.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// For tools: the given database, or the private one, running or not. It has to have its tables.
+    pub async fn for_tool(common: &Common) -> anyhow::Result<Database> {
+        let database = Database::open(common, false).await?;
+        match database.check().await {
+            Ok(()) => Ok(database),
+            Err(error) => {
+                database.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// For `migrate` and for the first organisation: the private cluster is made if there is none.
+    pub async fn open(common: &Common, create: bool) -> anyhow::Result<Database> {
+        if let Some(url) = common.database_url() {
+            return Ok(Database { url, server: Server::Given });
+        }
+        let options = common.private_postgres();
+        let attached = if create { attach_or_create(&options).await } else { attach(&options).await }?;
+        Ok(Database { url: SecretString::from(attached.connection_string()), server: Server::Attached(attached) })
+    }
+
+    /// Pools of connections as the app role, tried once.
+    pub async fn store(&self, options: &crate::store::StoreOptions) -> anyhow::Result<Store> {
+        let store = Store::new(options)?;
+        drop(store.read().await.context("the database cannot be used")?);
+        Ok(store)
+    }
+
+    /// Lets go of it: a private server that was started here is stopped.
+    pub async fn close(self) {
+        let stopped = match self.server {
+            Server::Given => Ok(()),
+            Server::Ours(server) => server.stop().await,
+            Server::Attached(attached) => attached.detach().await,
+        };
+        if let Err(error) = stopped {
+            tracing::warn!("{error}");
+        }
+    }
+
+    async fn check(&self) -> anyhow::Result<()> {
+        let client = connect(self.url.expose_secret(), "surehold").await?;
+        Ok(check_version(&client).await?)
+    }
+
+    async fn migrate(&self, common: &Common) -> anyhow::Result<()> {
+        let report = migrate(self.url.expose_secret(), &common.app_role).await?;
+        for name in &report.applied {
+            tracing::info!("applied migration {name}");
+        }
+        Ok(())
+    }
+}
+
+/// Runs a tool on its database and lets go of the database whatever comes of it, ^C included.
+pub async fn with<T>(database: Database, work: impl AsyncFnOnce(&Database) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let result = tokio::select! {
+        result = work(&database) => result,
+        signal = super::server::stop_signal() => Err(anyhow::anyhow!("stopped by {signal}")),
+    };
+    database.close().await;
+    result
+}

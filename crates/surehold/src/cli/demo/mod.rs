@@ -1,0 +1,172 @@
+//! `surehold demo`
+
+mod env_file;
+mod sample;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use jiff::tz::TimeZone;
+use secrecy::{ExposeSecret, SecretString};
+use tokio_postgres::Client;
+
+use super::output::say;
+use super::server::{Server, stop_signal};
+use crate::config::{Common, ServerOptions};
+use crate::store::api_keys::{self, Role};
+use crate::store::demo::next_session;
+use crate::store::orgs::{self, OrgRow};
+use crate::store::provision::{NewOrg, create_org};
+
+pub use env_file::EnvFile;
+
+/// The slug of the sample organisation.
+const SLUG: &str = "demo";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Runs a private PostgreSQL in --data-dir with a sample school in it: sessions in several cities, a few students
+with credits, and two API keys. Starting again on the same folder goes on where you left; delete the folder to
+start afresh. DATABASE_URL is ignored, so that no other database gets sample rows; --database-url and
+SUREHOLD_DATABASE_URL are not.
+
+  surehold demo --data-dir /tmp/demo --listen 127.0.0.1:0")]
+pub struct DemoArgs {
+    #[command(flatten)]
+    server: ServerOptions,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
+    let prepared = async {
+        let server = Server::prepare(&args.common, &args.server, args.common.surehold_database_url(), true).await?;
+        match set_up(&server, &args.common).await {
+            Ok(()) => Ok(server),
+            Err(error) => {
+                server.store.close();
+                server.database.close().await;
+                Err(error)
+            }
+        }
+    };
+    let server = tokio::select! {
+        server = prepared => server?,
+        signal = stop_signal() => anyhow::bail!("stopped by {signal} before it was ready"),
+    };
+    server.run().await
+}
+
+async fn set_up(server: &Server, common: &Common) -> anyhow::Result<()> {
+    let mut client = server.store.read().await?;
+    let org = organisation(&mut client).await?;
+    sample::fill(&client, &server.desk, &org).await?;
+    let env = env_file(&client, &org, server, &common.data_dir).await?;
+    let path = EnvFile::path(&common.data_dir);
+    env.write(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    welcome(&client, &org, server, &path).await
+}
+
+async fn organisation(client: &mut Client) -> anyhow::Result<OrgRow> {
+    if orgs::by_slug(client, SLUG).await?.is_none() {
+        let org = NewOrg {
+            slug: SLUG.to_owned(),
+            name: "Demo Exams".to_owned(),
+            time_zone: "America/Toronto".to_owned(),
+            hosts: Vec::new(),
+            is_test: false,
+        };
+        create_org(client, &org).await?;
+    }
+    orgs::by_slug(client, SLUG).await?.context("the sample organisation has vanished")
+}
+
+/// The keys of last time if they still work, else new ones.
+async fn env_file(client: &Client, org: &OrgRow, server: &Server, data_dir: &Path) -> anyhow::Result<EnvFile> {
+    let before = EnvFile::read(&EnvFile::path(data_dir)).unwrap_or_default();
+    Ok(EnvFile {
+        url: Some(server.url()),
+        service_key: Some(key(client, org, before.service_key, Role::Service).await?),
+        admin_key: Some(key(client, org, before.admin_key, Role::Admin).await?),
+        database_url: Some(SecretString::from(env_file::as_url(server.database.url.expose_secret()))),
+    })
+}
+
+async fn key(client: &Client, org: &OrgRow, known: Option<SecretString>, role: Role) -> anyhow::Result<SecretString> {
+    if let Some(text) = known
+        && let Some((known_role, id, secret)) = api_keys::parse(text.expose_secret())
+        && known_role == role
+        && let Some(row) = api_keys::find(client, id).await?
+        && row.org_id == org.id
+        && row.role == role
+        && row.revoked_at.is_none()
+        && api_keys::secret_matches(&row, secret)
+    {
+        return Ok(text);
+    }
+    Ok(api_keys::create(client, org.id, "demo", role).await?.text)
+}
+
+async fn welcome(client: &Client, org: &OrgRow, server: &Server, env: &Path) -> anyhow::Result<()> {
+    let url = server.url();
+    let data_dir = env.parent().filter(|dir| *dir != Path::new("./surehold-data"));
+    let data_dir = data_dir.map_or_else(String::new, |dir| format!(" --data-dir {}", shell_path(dir)));
+    let env = shell_path(env);
+    let (student_id, email) = sample::FIRST_STUDENT;
+    say(format!(
+        "\nSurehold runs a sample school, {}. Stop it with ^C.\n\n  \
+         API to browse    {url}/docs\n  \
+         keys for scripts {env}\n\n\
+         To try, in a second terminal:\n\n  \
+         . {env}\n\n  \
+         # a student logs in\n  \
+         curl -s $SUREHOLD_URL/api/user/login -H 'Content-Type: application/json' \\\n    \
+         -d '{{\"student_id\":\"{student_id}\",\"email\":\"{email}\"}}'\n\n  \
+         # what can be booked\n  \
+         curl -s \"$SUREHOLD_URL/api/mock-exams/available?mock_type=Clinical%20Skills&include_capacity=true\"\n",
+        org.name
+    ));
+    if let Some(session) = next_session(client, org.id, "Clinical Skills").await? {
+        say(format!(
+            "  # book; the same line again gives the same booking, not a second one\n  \
+             curl -s $SUREHOLD_URL/api/bookings/create -H 'Content-Type: application/json' \\\n    \
+             -d '{{\"student_id\":\"{student_id}\",\"email\":\"{email}\",\"mock_exam_id\":\"{}\",\n         \
+             \"mock_type\":\"Clinical Skills\",\"exam_date\":\"{}\",\"dominant_hand\":true}}'\n",
+            session.id, session.local_date
+        ));
+    }
+    let program = this_program();
+    say(format!(
+        "  # ten students, one seat\n  {program} storm --seats 1 --clients 10{data_dir}\n\n  \
+         # every law, checked on the live data\n  {program} doctor{data_dir}\n"
+    ));
+    Ok(())
+}
+
+/// How to call this program from the folder that it was started in.
+fn this_program() -> String {
+    let Ok(program) = std::env::current_exe() else { return "surehold".to_owned() };
+    let here = std::env::current_dir().unwrap_or_default();
+    shell_path(program.strip_prefix(here).unwrap_or(&program))
+}
+
+fn shell_path(path: &Path) -> String {
+    shell_word(&path.display().to_string())
+}
+
+/// Text as one word of a shell, quoted if need be.
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// Today in a time zone.
+fn today(time_zone: &str) -> jiff::civil::Date {
+    let zone = TimeZone::get(time_zone).unwrap_or(TimeZone::UTC);
+    jiff::Timestamp::now().to_zoned(zone).date()
+}

@@ -1,0 +1,236 @@
+//! What both imports share: sending a command until there is an answer, and running many rows at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::Object;
+use futures::{StreamExt, stream};
+use indicatif::{ProgressBar, ProgressStyle};
+use surehold_core::command::{Command, Key, Request};
+use surehold_core::{Answer, Refusal};
+use uuid::Uuid;
+
+use super::report::Report;
+use super::table::Problem;
+use crate::desk::{Desk, DeskError};
+use crate::store::import_rows::PRINCIPAL;
+use crate::store::offerings::Catalogue;
+use crate::store::orgs::OrgRow;
+use crate::store::{Store, StoreError};
+
+/// Rows that are at work at once. The desk commits together what waits together, so many cost little.
+const ROWS_AT_ONCE: usize = 64;
+/// Attempts to get a busy or restarting database to answer; the pauses between them add up to half a minute.
+const ATTEMPTS: u32 = 10;
+/// Attempts at a row that other people, or another import, change at the same time.
+pub const RETRIES: u32 = 5;
+
+/// What an import works with.
+pub struct Importer {
+    pub store: Store,
+    pub desk: Desk,
+    pub org: OrgRow,
+    pub catalogue: Catalogue,
+    /// Only say what would be done.
+    pub dry_run: bool,
+}
+
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    Added,
+    Changed,
+    Unchanged,
+}
+
+/// Why a row has not been imported.
+pub enum Stop {
+    /// It cannot be: the row's fault.
+    Refused(Problem),
+    /// Somebody else changed the same thing: look again.
+    Again,
+    /// Nothing can be imported any more.
+    Fatal(anyhow::Error),
+}
+
+/// A row's outcome, with what is worth knowing of it.
+pub type RowResult = Result<(Done, Vec<Problem>), Stop>;
+
+/// How many rows came to what.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Tally {
+    pub added: i64,
+    pub changed: i64,
+    pub unchanged: i64,
+    pub refused: i64,
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Stop {
+        Stop::Fatal(error.into())
+    }
+}
+
+impl Stop {
+    /// The row's fault, in a column.
+    pub fn refused(column: &'static str, value: impl Into<String>, reason: impl Into<String>) -> Stop {
+        Stop::Refused(Problem { column, value: value.into(), reason: reason.into() })
+    }
+
+    /// What the desk refused.
+    pub fn by_rule(refusal: &Refusal) -> Stop {
+        Stop::refused("", "", format!("{} ({})", refusal, refusal.code()))
+    }
+}
+
+impl Importer {
+    /// A connection for looking rows up by key; waits while the database is busy or starting. One of the
+    /// desk's sort, which never plans a scan: a first import meets tables that no statistics know yet.
+    pub async fn read(&self) -> Result<Object, Stop> {
+        let mut attempt = 0;
+        loop {
+            match self.store.command().await {
+                Err(error) if error.is_unavailable() && attempt < ATTEMPTS => pause(&mut attempt).await,
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    /// Sends a command. Without a key, its own nature makes a repeat harmless.
+    pub async fn submit(&self, command: Command, key: Option<String>) -> Result<Result<Answer, Refusal>, Stop> {
+        let key = key.map_or_else(|| Key::Made(format!("made_{}", Uuid::now_v7().simple())), Key::Given);
+        let mut attempt = 0;
+        loop {
+            let request = Request {
+                command_id: Uuid::now_v7(),
+                principal: Arc::from(PRINCIPAL),
+                on_behalf_of: None,
+                key: key.clone(),
+                command: command.clone(),
+            };
+            match self.desk.submit(self.org.id, request).await {
+                Ok(outcome) => return Ok(Ok(outcome.answer)),
+                Err(DeskError::Refused(refusal)) => return Ok(Err(refusal)),
+                Err(DeskError::Overloaded | DeskError::DatabaseUnavailable) if attempt < ATTEMPTS => {
+                    pause(&mut attempt).await;
+                }
+                // Looking again finds out: the row is found as changed, or not.
+                Err(DeskError::OutcomeUnknown { .. }) => {
+                    pause(&mut attempt).await;
+                    return Err(Stop::Again);
+                }
+                Err(DeskError::Internal) => {
+                    return Err(Stop::refused("", "", "could not be saved: internal error (see the log)"));
+                }
+                Err(error) => return Err(Stop::Fatal(error.into())),
+            }
+        }
+    }
+
+    /// Runs all rows, many at once, and says how far it is.
+    ///
+    /// # Errors
+    ///
+    /// The first failure that leaves no hope for other rows. Rows that are done stay done; running the
+    /// import again goes on.
+    pub async fn run<R>(
+        &self,
+        rows: Vec<(u64, R)>,
+        report: &mut Report,
+        work: impl AsyncFn(&R) -> RowResult,
+    ) -> (Tally, Option<anyhow::Error>) {
+        let progress = progress(rows.len());
+        let mut tally = Tally::default();
+        let mut fatal = None;
+        let work = &work;
+        let mut results = stream::iter(&rows)
+            .map(|(line, row)| async move { (*line, with_retries(row, work).await) })
+            .buffer_unordered(ROWS_AT_ONCE);
+        let mut done = 0;
+        while let Some((line, result)) = results.next().await {
+            match result {
+                Ok((what, notes)) => {
+                    match what {
+                        Done::Added => tally.added += 1,
+                        Done::Changed => tally.changed += 1,
+                        Done::Unchanged => tally.unchanged += 1,
+                    }
+                    notes.into_iter().for_each(|note| report.note(line, note));
+                }
+                Err(Stop::Refused(problem)) => {
+                    tally.refused += 1;
+                    report.refuse(line, [problem]);
+                }
+                Err(Stop::Again) => {
+                    tally.refused += 1;
+                    report.refuse(line, [busy()]);
+                }
+                Err(Stop::Fatal(error)) => {
+                    fatal = Some(error);
+                    break;
+                }
+            }
+            done += 1;
+            progress.advance(done);
+        }
+        progress.finish();
+        (tally, fatal)
+    }
+}
+
+async fn with_retries<R>(row: &R, work: &impl AsyncFn(&R) -> RowResult) -> RowResult {
+    for _ in 1..RETRIES {
+        match work(row).await {
+            Err(Stop::Again) => {}
+            other => return other,
+        }
+    }
+    work(row).await
+}
+
+fn busy() -> Problem {
+    Problem {
+        column: "",
+        value: String::new(),
+        reason: "is being changed by somebody else at the same time; import again".to_owned(),
+    }
+}
+
+async fn pause(attempt: &mut u32) {
+    tokio::time::sleep(Duration::from_millis(50 << (*attempt).min(7))).await;
+    *attempt += 1;
+}
+
+/// A bar on a terminal; else a line now and then.
+enum Progress {
+    Bar(ProgressBar),
+    Lines { rows: usize, step: usize },
+}
+
+fn progress(rows: usize) -> Progress {
+    let bar = ProgressBar::new(rows as u64);
+    if bar.is_hidden() {
+        return Progress::Lines { rows, step: (rows / 5).max(1000) };
+    }
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} rows  {per_sec}  {eta} left");
+    Progress::Bar(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+}
+
+impl Progress {
+    fn advance(&self, done: usize) {
+        match self {
+            Progress::Bar(bar) => bar.set_position(done as u64),
+            Progress::Lines { rows, step } => {
+                if done % step == 0 && done < *rows {
+                    eprintln!("{done} of {rows} rows");
+                }
+            }
+        }
+    }
+
+    fn finish(&self) {
+        if let Progress::Bar(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! `surehold import`
+
+mod contacts;
+mod importer;
+mod report;
+mod sessions;
+mod table;
+mod values;
+mod withheld;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use importer::{Importer, Tally};
+use report::{Level, Report};
+use table::Table;
+
+use super::database::{self, Database};
+use super::org::choose;
+use super::output::{grouped, say};
+use crate::config::Common;
+use crate::desk::{Desk, DeskOptions};
+use crate::store::StoreOptions;
+use crate::store::offerings::catalogue;
+
+/// Connections on which rows look for what they mean, besides those of the desk.
+const CONNECTIONS: usize = 16;
+/// So many rows of the report are shown, too.
+const SHOWN_MAX: usize = 12;
+
+#[derive(Debug, clap::Subcommand)]
+pub enum ImportCommand {
+    /// Import sessions: Record ID, Mock Exam Name, Mock Type, Mock Set, Exam Date, Start Time, End Time,
+    /// Location, Capacity, Total Bookings, Is Active, Scheduled Activation.
+    #[command(after_help = SESSIONS)]
+    Sessions(ImportArgs),
+    /// Import contacts: Record ID, Student ID, Email, First Name, Last Name, NDECC Exam Date, SJ Credits,
+    /// CS Credits, Mini-mock Credits, Mock Discussion Tokens, Shared Mock Credits.
+    #[command(after_help = CONTACTS)]
+    Contacts(ImportArgs),
+}
+
+const SESSIONS: &str = "\
+A row is the session with its Record ID, else the one of its type, date, start and location. Only what changed
+in the file since its last import is changed, so running it twice changes nothing. Times are local to the
+location. \"Total Bookings\" that are not here become withheld seats.
+
+Rows that cannot be taken are listed in the report with their line and reason, and do not stop the others.
+Exit code 0 also then; 2 when nothing of the file can be read.
+
+  surehold import sessions examples/sessions.csv --dry-run";
+
+const CONTACTS: &str = "\
+A row is the contact with its Record ID, else the one of its student ID and email (in any case). Only what
+changed in the file since its last import is changed, so running it twice changes nothing. A credit column
+counts as its difference from the last import: credits that were spent since do not come back. A contact that
+was here before its first import keeps its credits.
+
+Rows that cannot be taken are listed in the report with their line and reason, and do not stop the others.
+Exit code 0 also then; 2 when nothing of the file can be read.
+
+  surehold import contacts examples/contacts.csv --dry-run";
+
+#[derive(Debug, clap::Args)]
+pub struct ImportArgs {
+    /// The CSV file: UTF-8, the first line names the columns.
+    file: PathBuf,
+    /// Organisation, by its slug; not needed when there is only one.
+    #[arg(long, env = "SUREHOLD_ORG", value_name = "SLUG")]
+    org: Option<String>,
+    /// Say what would be done, and do nothing.
+    #[arg(long, env = "SUREHOLD_DRY_RUN")]
+    dry_run: bool,
+    /// Where to list the rows that were not taken; default: <FILE>.report.csv in the current folder.
+    #[arg(long, env = "SUREHOLD_REPORT", value_name = "FILE")]
+    report: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl ImportCommand {
+    fn args(&self) -> &ImportArgs {
+        match self {
+            ImportCommand::Sessions(args) | ImportCommand::Contacts(args) => args,
+        }
+    }
+
+    pub fn common(&self) -> &Common {
+        &self.args().common
+    }
+}
+
+pub async fn run(command: ImportCommand) -> anyhow::Result<ExitCode> {
+    let args = command.args();
+    let columns = match command {
+        ImportCommand::Sessions(_) => sessions::COLUMNS,
+        ImportCommand::Contacts(_) => contacts::COLUMNS,
+    };
+    let read = std::fs::read(&args.file).map_err(|error| error.to_string());
+    let table = match read.and_then(|bytes| table::read(&bytes, columns)) {
+        Ok(table) => table,
+        Err(problem) => {
+            eprintln!("surehold: {} cannot be imported: {problem}", args.file.display());
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let database = Database::for_tool(&args.common).await?;
+    database::with(database, async |database| import(&command, &table, database).await).await
+}
+
+async fn import(command: &ImportCommand, table: &Table, database: &Database) -> anyhow::Result<ExitCode> {
+    let args = command.args();
+    let importer = importer(args, database).await?;
+    let mut report = Report::default();
+    let ((mut tally, fatal), bad) = match command {
+        ImportCommand::Sessions(_) => {
+            let (rows, bad) = sessions::parse(table, &importer.org, &importer.catalogue, &mut report);
+            (importer.run(rows, &mut report, async |row| sessions::import(&importer, row).await).await, bad)
+        }
+        ImportCommand::Contacts(_) => {
+            let (rows, bad) = contacts::parse(table, &mut report);
+            (importer.run(rows, &mut report, async |row| contacts::import(&importer, row).await).await, bad)
+        }
+    };
+    tally.refused += bad;
+    importer.store.close();
+    summarise(args, table, &tally, &mut report)?;
+    if let Some(error) = fatal {
+        return Err(error.context("the import was interrupted; what is done is done, run it again to go on"));
+    }
+    let all_bad = !table.rows.is_empty() && bad == i64::try_from(table.rows.len()).unwrap_or(i64::MAX);
+    Ok(if all_bad { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+async fn importer(args: &ImportArgs, database: &Database) -> anyhow::Result<Importer> {
+    let options = StoreOptions {
+        command_connections: DeskOptions::default().flights_max + CONNECTIONS,
+        ..args.common.store(&database.url)
+    };
+    let store = database.store(&options).await?;
+    let client = store.read().await?;
+    let org = choose(&client, args.org.as_deref()).await?;
+    let catalogue = catalogue(&client, org.id).await?;
+    drop(client);
+    let desk = Desk::new(store.clone(), DeskOptions::default());
+    Ok(Importer { store, desk, org, catalogue, dry_run: args.dry_run })
+}
+
+fn summarise(args: &ImportArgs, table: &Table, tally: &Tally, report: &mut Report) -> anyhow::Result<()> {
+    if !table.ignored.is_empty() {
+        say(format!("Columns that were not used: {}", table.ignored.join(", ")));
+    }
+    let lines = report.lines();
+    let anything = !lines.is_empty();
+    for line in lines.iter().take(SHOWN_MAX) {
+        let p = &line.problem;
+        let what = match (p.column, p.value.as_str()) {
+            ("", "") => "the row".to_owned(),
+            ("", value) => value.to_owned(),
+            (column, "") => column.to_owned(),
+            (column, value) => format!("{column} {:?}", value.chars().take(60).collect::<String>()),
+        };
+        let not = if line.level == Level::Refused { "not imported: " } else { "" };
+        say(format!("line {}: {not}{what} {}", line.line, p.reason));
+    }
+    if lines.len() > SHOWN_MAX {
+        say(format!("… and {} more in the report", lines.len() - SHOWN_MAX));
+    }
+    let dry = if args.dry_run { "Dry run, nothing was changed: " } else { "" };
+    say(format!(
+        "{dry}{} added, {} changed, {} unchanged, {} not imported.",
+        grouped(tally.added),
+        grouped(tally.changed),
+        grouped(tally.unchanged),
+        grouped(tally.refused)
+    ));
+    // Written also when it is empty, if an older one lies there.
+    if let Some(path) = report.write(args.report.as_deref(), &args.file)?
+        && anything
+    {
+        say(format!("The report is {}.", path.display()));
+    }
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! A server from its first check to its last connection; `serve` and `demo` both run it.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::serve::ListenerExt;
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use super::database::Database;
+use crate::config::{Common, ServerOptions};
+use crate::desk::Desk;
+use crate::http;
+use crate::store::Store;
+use crate::workers::session_cancellation;
+
+/// How long requests in flight may take to finish once the server was told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A server that is ready to run.
+pub struct Server {
+    listener: TcpListener,
+    /// The address it listens on; never port 0.
+    pub address: SocketAddr,
+    /// The database.
+    pub database: Database,
+    /// Its pools.
+    pub store: Store,
+    /// Its desk.
+    pub desk: Desk,
+    http: http::HttpOptions,
+}
+
+impl Server {
+    /// Takes the port, then the database. The port first: it fails at once if another server has it.
+    pub async fn prepare(
+        common: &Common,
+        options: &ServerOptions,
+        url: Option<SecretString>,
+        migrate_given: bool,
+    ) -> anyhow::Result<Server> {
+        let listener = listen(&options.listen).await?;
+        let address = listener.local_addr()?;
+        let database = Database::for_server(common, url, migrate_given).await?;
+        let store = match database.store(&options.store(common, &database.url)).await {
+            Ok(store) => store,
+            Err(error) => {
+                database.close().await;
+                return Err(error);
+            }
+        };
+        let desk = Desk::new(store.clone(), options.desk());
+        Ok(Server { listener, address, database, store, desk, http: http_options(options) })
+    }
+
+    /// The address for people and for curl on this machine.
+    pub fn url(&self) -> String {
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip(match address.ip() {
+                IpAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
+                IpAddr::V6(_) => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+            });
+        }
+        format!("http://{address}")
+    }
+
+    /// Serves until ^C or SIGTERM; then finishes what is in flight and lets go of the database. A second
+    /// signal ends that at once: the private database is told to stop, but not waited for. Nothing that was
+    /// acknowledged is lost.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let (stop, stopped) = watch::channel(false);
+        tokio::select! {
+            result = self.serve(stopped) => result.map(|()| ExitCode::SUCCESS),
+            signal = two_signals(stop) => {
+                eprintln!("surehold: {signal} again: stopping at once");
+                Ok(ExitCode::from(130))
+            }
+        }
+    }
+
+    async fn serve(self, stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
+        let Server { listener, database, store, desk, http, .. } = self;
+        let app = http::App::new(store.clone(), desk.clone(), http);
+        let worker = tokio::spawn(session_cancellation::resume(store.clone(), desk, asked(stopped.clone())));
+
+        let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
+        // Answers are small and complete: waiting for more to send would only add 40 ms.
+        let listener = listener.tap_io(|stream| {
+            let _ = stream.set_nodelay(true);
+        });
+        let serving = axum::serve(listener, service).with_graceful_shutdown(asked(stopped.clone())).into_future();
+        let grace = async {
+            asked(stopped).await;
+            tokio::time::sleep(GRACE).await;
+        };
+        let result = tokio::select! {
+            result = serving => result.context("the server stopped"),
+            () = grace => {
+                tracing::warn!("some requests took longer than {} s and were cut off", GRACE.as_secs());
+                Ok(())
+            }
+        };
+        if result.is_err() {
+            worker.abort();
+        }
+        let _ = tokio::time::timeout(Duration::from_secs(2), worker).await;
+        store.close();
+        database.close().await;
+        tracing::info!("stopped");
+        result
+    }
+}
+
+async fn listen(address: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => anyhow::anyhow!(
+            "{address} is in use by another program (another surehold, perhaps). \
+             Stop that one, or choose another port with --listen, such as --listen 127.0.0.1:0 for a free one"
+        ),
+        ErrorKind::PermissionDenied => anyhow::anyhow!(
+            "this account may not listen on {address}: ports below 1024 need special rights. Choose another with --listen"
+        ),
+        ErrorKind::AddrNotAvailable => {
+            anyhow::anyhow!("{address} is not an address of this machine. Choose another with --listen")
+        }
+        _ => anyhow::anyhow!("cannot listen on {address:?} (--listen takes ADDRESS:PORT): {error}"),
+    })
+}
+
+fn http_options(options: &ServerOptions) -> http::HttpOptions {
+    http::HttpOptions {
+        address_calls_per_minute: options.rate_limit_address,
+        student_calls_per_minute: options.rate_limit_student,
+        trusted_proxy_hops: usize::from(options.trusted_proxies),
+        token_lifetime: options.token_lifetime(),
+        ..http::HttpOptions::default()
+    }
+}
+
+/// Waits for ^C or SIGTERM and says which it was.
+pub async fn stop_signal() -> &'static str {
+    match Signals::new() {
+        Some(mut signals) => signals.next().await,
+        // Without handlers the signals end the process, as they do by default.
+        None => std::future::pending().await,
+    }
+}
+
+/// Tells to stop at the first signal, and returns at the second.
+async fn two_signals(stop: watch::Sender<bool>) -> &'static str {
+    let Some(mut signals) = Signals::new() else { return std::future::pending().await };
+    let signal = signals.next().await;
+    tracing::info!("{signal}: finishing what is in flight");
+    let _ = stop.send(true);
+    signals.next().await
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> Option<Signals> {
+        let interrupt = signal(SignalKind::interrupt()).ok()?;
+        Some(Signals { interrupt, terminate: signal(SignalKind::terminate()).ok()? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "interrupt",
+            _ = self.terminate.recv() => "terminate",
+        }
+    }
+}
+
+async fn asked(mut stop: watch::Receiver<bool>) {
+    // The sender going away means the same.
+    let _ = stop.wait_for(|stop| *stop).await;
+}

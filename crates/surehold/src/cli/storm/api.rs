@@ -1,0 +1,116 @@
+//! The server's API, as far as the storm needs it.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use reqwest::{Client, Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+/// A server, and the key that we show it.
+#[derive(Clone)]
+pub struct Api {
+    client: Client,
+    url: String,
+    key: SecretString,
+}
+
+/// What it answered.
+#[derive(Debug)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: StatusCode,
+    body: Value,
+}
+
+impl Api {
+    pub fn new(url: &str, key: SecretString) -> anyhow::Result<Api> {
+        let client = Client::builder()
+            .timeout(Duration::from_secs(30))
+            .connect_timeout(Duration::from_secs(5))
+            .tcp_nodelay(true)
+            .user_agent(concat!("surehold-storm/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Api { client, url: url.trim_end_matches('/').to_owned(), key })
+    }
+
+    /// The same server with another key.
+    pub fn with_key(&self, key: SecretString) -> Api {
+        Api { key, ..self.clone() }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub async fn get(&self, path: &str) -> anyhow::Result<Reply> {
+        self.send(Method::GET, path, None).await
+    }
+
+    pub async fn delete(&self, path: &str) -> anyhow::Result<Reply> {
+        self.send(Method::DELETE, path, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Reply> {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Reply> {
+        let mut request =
+            self.client.request(method, format!("{}{path}", self.url)).bearer_auth(self.key.expose_secret());
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(error))?;
+        let status = response.status();
+        let text = response.text().await.with_context(|| format!("{} broke off its answer", self.url))?;
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Ok(Reply { status, body })
+    }
+
+    fn unreachable(&self, error: reqwest::Error) -> anyhow::Error {
+        if error.is_builder() {
+            return anyhow::anyhow!("{} is not a URL", self.url);
+        }
+        if error.is_connect() {
+            return anyhow::anyhow!(
+                "nothing answers at {}. Start a server (`surehold demo`), or give another address with --url",
+                self.url
+            );
+        }
+        if error.is_timeout() {
+            return anyhow::anyhow!("{} did not answer in time", self.url);
+        }
+        anyhow::Error::new(error.without_url()).context(format!("the request to {} failed", self.url))
+    }
+}
+
+impl Reply {
+    /// The `data` of a success.
+    pub fn data(&self) -> &Value {
+        self.body.get("data").unwrap_or(&Value::Null)
+    }
+
+    /// The `code` of a failure; empty for a success.
+    pub fn code(&self) -> &str {
+        self.body.get("code").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// A text member of `data`.
+    pub fn text(&self, name: &str) -> anyhow::Result<String> {
+        let text = self.data().get(name).and_then(Value::as_str);
+        text.map(str::to_owned).with_context(|| format!("the server's answer has no {name}; is it a Surehold server?"))
+    }
+
+    /// Itself if it has this status, else what the server said.
+    pub fn expect(self, status: u16, what: &str) -> anyhow::Result<Reply> {
+        if self.status.as_u16() == status {
+            return Ok(self);
+        }
+        let said = match self.body.get("error").and_then(Value::as_str) {
+            Some(sentence) => format!("{sentence} ({})", self.code()),
+            None => self.body.to_string().chars().take(300).collect(),
+        };
+        anyhow::bail!("cannot {what}: the server answered {}: {said}", self.status)
+    }
+}

@@ -1,0 +1,167 @@
+//! All settings. Each is a flag, an environment variable and a default; flags win over variables.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::desk::{CommitMode, DeskOptions};
+use crate::private_postgres;
+use crate::store::StoreOptions;
+
+/// Where the database is, and how to log: what every command understands that uses the database.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// Folder of the private PostgreSQL and of demo.env. Not looked at when a database URL is given.
+    #[arg(long, env = "SUREHOLD_DATA_DIR", default_value = "./surehold-data", value_name = "DIR")]
+    pub data_dir: PathBuf,
+
+    /// Use this PostgreSQL (15 or newer) instead of a private one: postgres://user:password@host/database.
+    ///
+    /// Wins over --data-dir, wherever it comes from: first this flag, then SUREHOLD_DATABASE_URL, then
+    /// DATABASE_URL. `sslmode=require` asks for TLS. Better given as a variable: other users of the
+    /// machine can see flags.
+    #[arg(long, env = "SUREHOLD_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database_url: Option<SecretString>,
+
+    /// Folder with the programs `postgres` and `initdb` for the private PostgreSQL; without it, PATH and the
+    /// usual install folders are searched, newest first.
+    #[arg(long, env = "SUREHOLD_PG_BIN", value_name = "DIR")]
+    pub pg_bin: Option<PathBuf>,
+
+    /// Role that statements run as: it may not change tables, nor touch what is append-only.
+    #[arg(long, env = "SUREHOLD_APP_ROLE", default_value = "surehold_app", value_name = "ROLE")]
+    pub app_role: String,
+
+    /// What to log: a level (error, warn, info, debug, trace) or a filter such as surehold=debug,warn.
+    /// Default: info for serve and demo, warn for the other commands.
+    #[arg(long = "log", env = "SUREHOLD_LOG", value_name = "FILTER")]
+    pub log_filter: Option<String>,
+
+    /// How to log, always to standard error.
+    #[arg(long, env = "SUREHOLD_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// What `serve` and `demo` understand besides [`Common`].
+#[derive(Debug, Clone, Args)]
+pub struct ServerOptions {
+    /// Address and port to listen on; port 0 takes a free one and prints it.
+    #[arg(long, env = "SUREHOLD_LISTEN", default_value = "127.0.0.1:8787", value_name = "ADDRESS:PORT")]
+    pub listen: String,
+
+    /// How commands share transactions: `lanes` commits together what waits together, `per_request` is the
+    /// usual way, one transaction each, kept as a baseline.
+    #[arg(long, env = "SUREHOLD_COMMIT_MODE", default_value = "lanes", value_name = "MODE")]
+    pub commit_mode: CommitModeName,
+
+    /// Lanes; each has at most one transaction in flight per organisation.
+    #[arg(long, env = "SUREHOLD_LANES", default_value = "2", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub lanes: u16,
+
+    /// Commands that may wait; beyond that callers get 503 and Retry-After at once.
+    #[arg(long, env = "SUREHOLD_QUEUE_MAX", default_value = "4096", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub queue_max: u32,
+
+    /// Database connections for commands: as many transactions can be in flight at once.
+    #[arg(long, env = "SUREHOLD_COMMAND_CONNECTIONS", default_value = "16", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub command_connections: u16,
+
+    /// Database connections for plain reads.
+    #[arg(long, env = "SUREHOLD_READ_CONNECTIONS", default_value = "8", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub read_connections: u16,
+
+    /// Requests to students' routes per minute and address; 0 for no limit. API keys are not limited.
+    #[arg(long, env = "SUREHOLD_RATE_LIMIT_ADDRESS", default_value = "300", value_name = "N")]
+    pub rate_limit_address: u32,
+
+    /// Requests to students' routes per minute and student; 0 for no limit.
+    #[arg(long, env = "SUREHOLD_RATE_LIMIT_STUDENT", default_value = "30", value_name = "N")]
+    pub rate_limit_student: u32,
+
+    /// Reverse proxies in front of this server. With 0 the peer is the caller and X-Forwarded-For is
+    /// ignored; with 1 its last address is the caller, and so on.
+    #[arg(long, env = "SUREHOLD_TRUSTED_PROXIES", default_value = "0", value_name = "N", value_parser = clap::value_parser!(u8).range(0..=16))]
+    pub trusted_proxies: u8,
+
+    /// Minutes for which a student's bearer token is good.
+    #[arg(long, env = "SUREHOLD_TOKEN_MINUTES", default_value = "60", value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=10_080))]
+    pub token_minutes: u32,
+}
+
+/// [`CommitMode`] as people write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CommitModeName {
+    /// Commands that wait together are committed together.
+    Lanes,
+    /// One transaction per command.
+    #[value(name = "per_request", alias = "per-request")]
+    PerRequest,
+}
+
+impl Common {
+    /// The database URL: flag, SUREHOLD_DATABASE_URL, DATABASE_URL. Empty counts as not given.
+    pub fn database_url(&self) -> Option<SecretString> {
+        self.surehold_database_url().or_else(|| {
+            let url = std::env::var("DATABASE_URL").ok()?;
+            (!url.trim().is_empty()).then(|| SecretString::from(url))
+        })
+    }
+
+    /// The database URL, if it was meant for this program and no other: DATABASE_URL does not count.
+    pub fn surehold_database_url(&self) -> Option<SecretString> {
+        self.database_url.clone().filter(|url| !url.expose_secret().trim().is_empty())
+    }
+
+    /// How to run the private PostgreSQL.
+    pub fn private_postgres(&self) -> private_postgres::Options {
+        private_postgres::Options { data_dir: self.data_dir.clone(), pg_bin: self.pg_bin.clone() }
+    }
+
+    /// How a tool uses a database: a few connections.
+    pub fn store(&self, url: &SecretString) -> StoreOptions {
+        let mut options = StoreOptions::new(url.expose_secret());
+        options.app_role.clone_from(&self.app_role);
+        options
+    }
+}
+
+impl ServerOptions {
+    /// How the server uses a database.
+    pub fn store(&self, common: &Common, url: &SecretString) -> StoreOptions {
+        StoreOptions {
+            read_connections: usize::from(self.read_connections),
+            command_connections: usize::from(self.command_connections),
+            ..common.store(url)
+        }
+    }
+
+    /// How commands are committed.
+    pub fn desk(&self) -> DeskOptions {
+        DeskOptions {
+            mode: match self.commit_mode {
+                CommitModeName::Lanes => CommitMode::Lanes,
+                CommitModeName::PerRequest => CommitMode::PerRequest,
+            },
+            lanes: usize::from(self.lanes),
+            queue_max: self.queue_max as usize,
+            flights_max: usize::from(self.command_connections),
+            ..DeskOptions::default()
+        }
+    }
+
+    /// How long a student's bearer token is good.
+    pub fn token_lifetime(&self) -> Duration {
+        Duration::from_secs(u64::from(self.token_minutes) * 60)
+    }
+}

@@ -1,0 +1,232 @@
+//! Who asks, and of which organisation: API keys, students' tokens, or a student's ID with its email.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use uuid::Uuid;
+
+use super::app::App;
+use super::error::ApiError;
+use super::fields::{ADMIN_EMAIL, EMAIL, Fields, STUDENT_ID};
+use super::{kinds, tokens};
+use crate::store::api_keys::{self, Role};
+use crate::store::orgs::OrgRow;
+
+/// What came with a request, and the organisation that follows from it.
+pub struct Access {
+    /// The organisation.
+    pub org: Arc<OrgRow>,
+    credential: Credential,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Credential {
+    None,
+    /// A student's token.
+    Student(Uuid),
+    Key(Uuid, Role),
+}
+
+/// Who a command is recorded as.
+#[derive(Clone)]
+pub struct Acting {
+    /// The organisation.
+    pub org: Arc<OrgRow>,
+    /// `student:<contact id>` or `key:<api key id>`.
+    pub principal: Arc<str>,
+}
+
+/// Which student a request says it is about.
+pub struct Claim {
+    token: Option<Uuid>,
+    named: Option<(String, String)>,
+    admin_email: Option<String>,
+}
+
+/// What a request may see and do on students' routes.
+pub struct Scope {
+    /// Who asks.
+    pub acting: Acting,
+    /// The student whose bookings are in question; `None`: all of the organisation, for an admin key.
+    pub contact_id: Option<Uuid>,
+    /// Whether students' rules hold (the cut-off for cancelling).
+    pub by_student: bool,
+    /// The person that a key acts for.
+    pub on_behalf_of: Option<String>,
+}
+
+const WRONG_CREDENTIAL: &str = "This API key or token is not valid, or not any more.";
+
+impl FromRequestParts<Arc<App>> for Access {
+    type Rejection = ApiError;
+
+    /// Finds out who asks. Callers without a key count against their address's limit, and so do wrong keys.
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Access, ApiError> {
+        let Some(text) = credential_text(&parts.headers)? else {
+            app.limits.count_address(parts)?;
+            let org = app.directory.orgs().await?.by_host(host(parts));
+            return Ok(Access { org: org.ok_or_else(org_unknown)?, credential: Credential::None });
+        };
+        if let Some((role, id, secret)) = api_keys::parse(text) {
+            if let Some(org) = key_owner(app, role, id, secret).await? {
+                return Ok(Access { org, credential: Credential::Key(id, role) });
+            }
+        } else if let Some(org_id) = tokens::claimed_org(text)
+            && let Some(org) = app.directory.org(org_id).await?
+            && let Some(contact_id) = tokens::verify(&org, text)
+        {
+            app.limits.count_address(parts)?;
+            return Ok(Access { org, credential: Credential::Student(contact_id) });
+        }
+        app.limits.count_address(parts)?;
+        Err(ApiError::unauthenticated(WRONG_CREDENTIAL))
+    }
+}
+
+/// The organisation of an API key that is right in every part.
+async fn key_owner(app: &App, role: Role, id: Uuid, secret: &str) -> Result<Option<Arc<OrgRow>>, ApiError> {
+    let Some(key) = app.directory.api_key(id).await? else { return Ok(None) };
+    if !api_keys::secret_matches(&key, secret) || key.role != role || key.revoked_at.is_some() {
+        return Ok(None);
+    }
+    Ok(app.directory.org(key.org_id).await?)
+}
+
+/// The text of `Authorization: Bearer …`, or of `apikey`.
+fn credential_text(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    let wrong = || ApiError::unauthenticated(WRONG_CREDENTIAL);
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let text = value.to_str().map_err(|_| wrong())?.trim();
+        let (scheme, credential) = text.split_once(' ').ok_or_else(wrong)?;
+        if !scheme.eq_ignore_ascii_case("bearer") || credential.trim().is_empty() {
+            return Err(wrong());
+        }
+        return Ok(Some(credential.trim()));
+    }
+    headers.get("apikey").map(|value| value.to_str().map(str::trim).map_err(|_| wrong())).transpose()
+}
+
+/// The host a request was sent to, without its port.
+fn host(parts: &Parts) -> Option<&str> {
+    let header = parts.headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    let authority = header.or_else(|| parts.uri.authority().map(|authority| authority.as_str()))?;
+    match authority.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => Some(name),
+        _ => Some(authority),
+    }
+}
+
+fn org_unknown() -> ApiError {
+    let sentence = "It is not clear which organisation this request is for. Send an API key or a token, or use the \
+                    organisation's own host name.";
+    ApiError::new(StatusCode::BAD_REQUEST, "ORG_UNKNOWN", sentence)
+}
+
+impl Access {
+    /// Reads the student that a request is about: `student_id` and `email`, which a token may replace.
+    /// Bad and missing fields are noted in `fields`.
+    pub fn claim(&self, fields: &mut Fields) -> Claim {
+        let token = match self.credential {
+            Credential::Student(contact_id) => Some(contact_id),
+            _ => None,
+        };
+        let given = fields.has(STUDENT_ID) || fields.has(EMAIL);
+        let named = (given || token.is_none())
+            .then(|| (fields.required(STUDENT_ID, kinds::student_id), fields.required(EMAIL, kinds::email)));
+        Claim { token, named, admin_email: self.admin_email(fields) }
+    }
+
+    /// The same where the student is only who asks, not what is asked: without any of it the request is
+    /// not authenticated; an admin key needs none of it.
+    pub fn claim_if_needed(&self, fields: &mut Fields) -> Result<Claim, ApiError> {
+        if fields.has(STUDENT_ID) || fields.has(EMAIL) {
+            return Ok(self.claim(fields));
+        }
+        match self.credential {
+            Credential::None => {
+                Err(ApiError::unauthenticated("Send the bearer token from /api/user/login, or student_id and email."))
+            }
+            Credential::Student(_) | Credential::Key(_, Role::Service) => Ok(self.claim(fields)),
+            Credential::Key(_, Role::Admin) => {
+                Ok(Claim { token: None, named: None, admin_email: self.admin_email(fields) })
+            }
+        }
+    }
+
+    fn admin_email(&self, fields: &mut Fields) -> Option<String> {
+        match self.credential {
+            Credential::Key(_, Role::Admin) => fields.optional(ADMIN_EMAIL, kinds::email),
+            _ => None,
+        }
+    }
+
+    /// Counts a call against the student's limit, before anything is looked up for it.
+    pub fn count_student(&self, app: &App, claim: &Claim) -> Result<(), ApiError> {
+        match (self.credential, &claim.named) {
+            (Credential::Key(..), _) => Ok(()),
+            (Credential::Student(contact_id), _) => app.limits.count_student(contact_id),
+            (Credential::None, Some((student_id, _))) => app.limits.count_student((self.org.id, student_id)),
+            (Credential::None, None) => Ok(()),
+        }
+    }
+
+    /// The scope of a claim. `None`: the student that it names does not exist, or is not the token's.
+    pub async fn scope(&self, app: &App, claim: Claim) -> Result<Option<Scope>, ApiError> {
+        self.count_student(app, &claim)?;
+        let named = match &claim.named {
+            None => None,
+            Some((student_id, email)) => match app.contacts.find(self.org.id, student_id, email).await? {
+                None => return Ok(None),
+                found => found,
+            },
+        };
+        if claim.token.is_some() && named.is_some() && claim.token != named {
+            return Ok(None);
+        }
+        let contact_id = claim.token.or(named);
+        let student = contact_id.map(|id| format!("student:{id}"));
+        let (principal, by_student, on_behalf_of) = match (self.credential, student) {
+            (Credential::Key(id, Role::Admin), student) => (format!("key:{id}"), false, claim.admin_email.or(student)),
+            (Credential::Key(id, Role::Service), student) => (format!("key:{id}"), true, student),
+            (_, Some(student)) => (student, true, None),
+            (_, None) => return Ok(None),
+        };
+        let acting = Acting { org: self.org.clone(), principal: Arc::from(principal) };
+        Ok(Some(Scope { acting, contact_id, by_student, on_behalf_of }))
+    }
+}
+
+impl Claim {
+    /// The (student ID, email) that the request names, if it does.
+    pub fn named(&self) -> Option<(&str, &str)> {
+        self.named.as_ref().map(|(student_id, email)| (student_id.as_str(), email.as_str()))
+    }
+
+    /// The contact of the token, if there is one.
+    pub fn token(&self) -> Option<Uuid> {
+        self.token
+    }
+}
+
+/// An admin key: the way into admin routes.
+pub struct Admin(pub Acting);
+
+impl FromRequestParts<Arc<App>> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Admin, ApiError> {
+        if credential_text(&parts.headers)?.is_none() {
+            app.limits.count_address(parts)?;
+            return Err(ApiError::unauthenticated("Send an admin key: Authorization: Bearer surehold_admin_…"));
+        }
+        let access = Access::from_request_parts(parts, app).await?;
+        match access.credential {
+            Credential::Key(id, Role::Admin) => {
+                Ok(Admin(Acting { org: access.org, principal: Arc::from(format!("key:{id}")) }))
+            }
+            _ => Err(ApiError::forbidden("This needs an admin key.")),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Admin routes: for the school's staff and programs, with an admin key.
+
+pub mod attendance;
+pub mod audit;
+pub mod bookings;
+pub mod contacts;
+pub mod credits;
+pub mod laws;
+pub mod refunds;
+pub mod session_changes;
+pub mod session_times;
+pub mod sessions;
+pub mod test_orgs;

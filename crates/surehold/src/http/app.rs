@@ -1,0 +1,72 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use surehold_core::command::{Command, Key, Request};
+use surehold_core::outcome::{Answer, Outcome};
+
+use super::access::Acting;
+use super::contact_lookup::ContactLookup;
+use super::directory::Directory;
+use super::error::ApiError;
+use super::limits::Limits;
+use super::options::HttpOptions;
+use crate::desk::Desk;
+use crate::store::Store;
+
+/// What every handler can reach.
+pub struct App {
+    /// Plain reads.
+    pub store: Store,
+    /// Commands.
+    pub desk: Desk,
+    /// Settings.
+    pub options: HttpOptions,
+    pub(super) directory: Directory,
+    pub(super) limits: Limits,
+    pub(super) contacts: ContactLookup,
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(store: Store, desk: Desk, options: HttpOptions) -> Arc<App> {
+        Arc::new(App {
+            directory: Directory::new(store.clone(), options.directory_max_age),
+            limits: Limits::new(&options),
+            contacts: ContactLookup::new(store.clone()),
+            store,
+            desk,
+            options,
+        })
+    }
+
+    /// Hands a command to the desk.
+    pub(super) async fn submit(
+        &self,
+        acting: &Acting,
+        on_behalf_of: Option<String>,
+        key: Key,
+        command: Command,
+    ) -> Result<Outcome, ApiError> {
+        let request =
+            Request { command_id: Uuid::now_v7(), principal: acting.principal.clone(), on_behalf_of, key, command };
+        Ok(self.desk.submit(acting.org.id, request).await?)
+    }
+}
+
+/// Takes the answer of the expected sort out of an outcome. Another sort is a bug in the desk.
+macro_rules! expect_answer {
+    ($outcome:expr, $variant:ident) => {
+        match $outcome.answer {
+            surehold_core::Answer::$variant(answer) => Ok(answer),
+            ref other => Err($crate::http::app::unexpected(other)),
+        }
+    };
+}
+pub(super) use expect_answer;
+
+pub(super) fn unexpected(answer: &Answer) -> ApiError {
+    ApiError::internal(format!("the desk answered something else than was asked: {answer:?}"))
+}

@@ -1,0 +1,223 @@
+//! The only error that becomes a response:
+//! `{"success":false,"error":"<sentence>","code":"…","details":{…},"request_id":"…"}`.
+//!
+//! A handler returns it with `?`; the outermost layer ([`super::observe`]) writes the body, because only
+//! it knows the request id, and logs what callers are not told.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Value, json};
+use surehold_core::Refusal;
+use utoipa::ToSchema;
+
+use crate::desk::DeskError;
+use crate::store::StoreError;
+
+/// A failed request: a status, a stable code, a sentence for people, details for programs.
+#[derive(Debug, Clone)]
+pub struct ApiError {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The stable code; part of the API.
+    pub code: &'static str,
+    /// One sentence for people.
+    pub sentence: String,
+    /// What a program may want to know.
+    pub details: Option<Value>,
+    /// Headers that the answer carries besides the usual ones.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What happened really; logged, never sent.
+    pub cause: Option<Arc<str>>,
+}
+
+/// The body of every answer that is not a success.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "success": false, "error": "This session is full.", "code": "EXAM_FULL",
+    "details": {"requested": 1, "available": 0}, "request_id": "0199f6a2-8f2e-7c31-b1d2-6a5b3f0e9c11",
+}))]
+pub struct ErrorBody {
+    /// Always false.
+    pub success: bool,
+    /// What went wrong, in one sentence for people. Its wording may change; decide by `code`.
+    pub error: String,
+    /// What went wrong, for programs. Codes never change their meaning.
+    pub code: &'static str,
+    /// What a program may want to know of it. Which members it has depends on the code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub details: Option<Value>,
+    /// Names this request in the server's log. Quote it when you report a problem.
+    pub request_id: String,
+}
+
+impl ApiError {
+    /// An error with a status, a code and a sentence.
+    pub fn new(status: StatusCode, code: &'static str, sentence: impl Into<String>) -> ApiError {
+        ApiError { status, code, sentence: sentence.into(), details: None, headers: Vec::new(), cause: None }
+    }
+
+    /// 400 about fields of the request: every bad one with its problem.
+    pub fn invalid(fields: BTreeMap<String, String>) -> ApiError {
+        let named: Vec<_> = fields.iter().map(|(field, problem)| format!("{field}: {problem}")).collect();
+        ApiError::new(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", named.join("; "))
+            .with_details(json!({ "fields": fields }))
+    }
+
+    /// 400 about one field.
+    pub fn invalid_field(field: &str, problem: impl Into<String>) -> ApiError {
+        ApiError::invalid(BTreeMap::from([(field.to_owned(), problem.into())]))
+    }
+
+    /// 401: no credential, or one that is not accepted. Never says which part of it was wrong.
+    pub fn unauthenticated(sentence: &str) -> ApiError {
+        ApiError::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", sentence)
+            .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"surehold\""))
+    }
+
+    /// 403: the credential is good, but not for this.
+    pub fn forbidden(sentence: &str) -> ApiError {
+        ApiError::new(StatusCode::FORBIDDEN, "FORBIDDEN", sentence)
+    }
+
+    /// 404 with the code of what was not found.
+    pub fn not_found(code: &'static str, sentence: &str) -> ApiError {
+        ApiError::new(StatusCode::NOT_FOUND, code, sentence)
+    }
+
+    /// 500. `cause` goes to the log.
+    pub fn internal(cause: impl Into<String>) -> ApiError {
+        let sentence = "Something went wrong on our side. Nothing was changed. Please quote the request id.";
+        let mut error = ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", sentence);
+        error.cause = Some(Arc::from(cause.into()));
+        error
+    }
+
+    /// 503: the database does not answer, and nothing was done.
+    pub fn database_unavailable(cause: Option<String>) -> ApiError {
+        let sentence = "The database cannot be reached at the moment. Nothing was changed; please try again.";
+        let mut error =
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE", sentence).with_retry_after(2);
+        error.cause = cause.map(Arc::from);
+        error
+    }
+
+    /// The same with details.
+    pub fn with_details(mut self, details: Value) -> ApiError {
+        self.details = Some(details);
+        self
+    }
+
+    /// The same with a header.
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> ApiError {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The same with a `Retry-After`, in seconds.
+    pub fn with_retry_after(self, seconds: u64) -> ApiError {
+        self.with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// The body that goes out for the request of this id.
+    pub fn body(&self, request_id: &str) -> ErrorBody {
+        ErrorBody {
+            success: false,
+            error: self.sentence.clone(),
+            code: self.code,
+            details: self.details.clone(),
+            request_id: request_id.to_owned(),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// A response without a body; the outermost layer finds the error in its extensions and writes it.
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        for (name, value) in &self.headers {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> ApiError {
+        let error = ApiError::new(status_of(&refusal), refusal.code(), refusal.to_string());
+        match refusal.details() {
+            Some(details) => error.with_details(details),
+            None => error,
+        }
+    }
+}
+
+/// The status of a refusal. Most are conflicts with the present state of things.
+fn status_of(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::ContactNotFound | Refusal::SlotNotFound | Refusal::BookingNotFound => StatusCode::NOT_FOUND,
+        Refusal::OfferingNotFound
+        | Refusal::Invalid(_)
+        | Refusal::WrongFamily { .. }
+        | Refusal::CreditKindNotAllowed { .. }
+        | Refusal::PrerequisiteNotMet { .. } => StatusCode::BAD_REQUEST,
+        Refusal::InsufficientCredits { .. } => StatusCode::PAYMENT_REQUIRED,
+        Refusal::SlotNotActive { .. }
+        | Refusal::SlotPast
+        | Refusal::SlotBlocked
+        | Refusal::DuplicateBooking { .. }
+        | Refusal::Full { .. }
+        | Refusal::CancelTooLate { .. }
+        | Refusal::BookingNotActive { .. }
+        | Refusal::BookingActive
+        | Refusal::AlreadyRefunded { .. }
+        | Refusal::NothingToRefund
+        | Refusal::TypeMismatch
+        | Refusal::CapacityTooLow { .. }
+        | Refusal::ReleaseExceedsWithheld { .. }
+        | Refusal::VersionConflict { .. }
+        | Refusal::SlotCancelled
+        | Refusal::SlotHasBookings { .. }
+        | Refusal::ContactExists { .. } => StatusCode::CONFLICT,
+    }
+}
+
+impl From<DeskError> for ApiError {
+    fn from(error: DeskError) -> ApiError {
+        match error {
+            DeskError::Refused(refusal) => refusal.into(),
+            DeskError::Overloaded => ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "OVERLOADED",
+                "Too many requests are waiting. Nothing was done; please try again in a moment.",
+            )
+            .with_retry_after(1),
+            DeskError::DatabaseUnavailable => ApiError::database_unavailable(None),
+            DeskError::OutcomeUnknown { key } => ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "OUTCOME_UNKNOWN",
+                "The connection to the database was lost at the last moment: this may or may not have been done. \
+                 Repeat the request with the same Idempotency-Key to find out; it is never done twice.",
+            )
+            .with_details(json!({ "idempotency_key": key }))
+            .with_retry_after(1),
+            DeskError::Internal => ApiError::internal("the desk reported an internal error and logged it"),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> ApiError {
+        if error.is_unavailable() {
+            ApiError::database_unavailable(Some(error.to_string()))
+        } else {
+            ApiError::internal(error.to_string())
+        }
+    }
+}

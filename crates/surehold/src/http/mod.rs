@@ -1,0 +1,31 @@
+//! HTTP: what callers see. [`routes`] shows every route; a handler reads its request, asks the store or
+//! the desk, and answers in one of two envelopes ([`reply`], [`error`]).
+
+mod access;
+mod admin;
+mod app;
+mod body;
+mod contact_lookup;
+mod directory;
+mod error;
+mod fields;
+mod find;
+mod health;
+mod idempotency;
+mod kinds;
+mod limits;
+mod metrics;
+mod observe;
+mod openapi;
+mod options;
+mod page;
+mod reply;
+mod routes;
+mod session_json;
+mod student;
+mod tokens;
+
+pub use app::App;
+pub use error::ApiError;
+pub use options::HttpOptions;
+pub use routes::{openapi_document, router};

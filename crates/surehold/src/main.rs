@@ -1,0 +1,5 @@
+//! The `surehold` command.
+
+fn main() -> std::process::ExitCode {
+    surehold::cli::main()
+}

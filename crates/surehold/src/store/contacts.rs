@@ -1,0 +1,148 @@
+//! Plain reads of contacts. Changes go through the desk.
+
+use std::collections::BTreeMap;
+
+use deadpool_postgres::ClientWrapper;
+use jiff::{Timestamp, civil};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::StoreError;
+
+/// A contact with its balances.
+#[derive(Debug, Clone)]
+pub struct ContactRow {
+    /// Primary key.
+    pub id: Uuid,
+    /// Upper case.
+    pub student_id: String,
+    /// Lower case.
+    pub email: String,
+    /// Given name.
+    pub first_name: String,
+    /// Family name.
+    pub last_name: String,
+    /// The date of the real exam.
+    pub ndecc_exam_date: Option<civil::Date>,
+    /// What HubSpot knows it as.
+    pub hubspot_id: Option<String>,
+    /// Balances by kind of credit.
+    pub credits: BTreeMap<String, i64>,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl ContactRow {
+    /// The name for people.
+    pub fn full_name(&self) -> String {
+        format!("{} {}", self.first_name, self.last_name).trim().to_owned()
+    }
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT c.id, c.student_id, c.email, c.first_name, c.last_name, c.ndecc_exam_date, c.created_at, ",
+            "c.updated_at, h.hubspot_id, ",
+            "(SELECT jsonb_object_agg(b.kind, b.amount) FROM credit_balances b ",
+            "WHERE b.org_id = c.org_id AND b.contact_id = c.id) AS credits ",
+            "FROM contacts c LEFT JOIN hubspot_links h ",
+            "ON h.org_id = c.org_id AND h.entity = 'contact' AND h.entity_id = c.id ",
+            "WHERE c.org_id = $1 AND ",
+            $rest
+        )
+    };
+}
+
+const IDS_BY_STUDENT_ID: &str = "SELECT student_id, email, id FROM contacts WHERE org_id = $1 AND student_id = ANY($2)";
+const BY_IDENTITY: &str = select!("c.student_id = $2 AND c.email = $3");
+const BY_ID: &str = select!("c.id = $2");
+const BY_HUBSPOT_ID: &str = select!(
+    "c.id = (SELECT entity_id FROM hubspot_links WHERE org_id = $1 AND entity = 'contact' AND hubspot_id = $2)"
+);
+// `$2` is a LIKE pattern; the pair after which the page begins is ('', '') for the first one.
+const SEARCH: &str = select!(
+    "($2 = '' OR c.student_id ILIKE $2 || '%' OR c.email ILIKE $2 || '%' OR c.first_name ILIKE $2 || '%' \
+     OR c.last_name ILIKE $2 || '%') AND (c.student_id, c.email) > ($3, $4) ORDER BY c.student_id, c.email LIMIT $5"
+);
+
+/// Every statement of this file, for the test that prepares them.
+pub const STATEMENTS: &[&str] = &[IDS_BY_STUDENT_ID, BY_IDENTITY, BY_ID, BY_HUBSPOT_ID, SEARCH];
+
+/// (student ID, email, id) of all contacts with one of these student IDs.
+pub async fn ids_by_student_id(
+    client: &ClientWrapper,
+    org_id: Uuid,
+    student_ids: &[&str],
+) -> Result<Vec<(String, String, Uuid)>, StoreError> {
+    let statement = client.prepare_cached(IDS_BY_STUDENT_ID).await?;
+    let rows = client.query(&statement, &[&org_id, &student_ids]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
+}
+
+/// The contact of a (student ID, email), in upper and lower case.
+pub async fn by_identity(
+    client: &ClientWrapper,
+    org_id: Uuid,
+    student_id: &str,
+    email: &str,
+) -> Result<Option<ContactRow>, StoreError> {
+    let statement = client.prepare_cached(BY_IDENTITY).await?;
+    client.query_opt(&statement, &[&org_id, &student_id, &email]).await?.as_ref().map(read).transpose()
+}
+
+/// The contact of a primary key.
+pub async fn by_id(client: &ClientWrapper, org_id: Uuid, id: Uuid) -> Result<Option<ContactRow>, StoreError> {
+    let statement = client.prepare_cached(BY_ID).await?;
+    client.query_opt(&statement, &[&org_id, &id]).await?.as_ref().map(read).transpose()
+}
+
+/// The contact that HubSpot knows by this number.
+pub async fn by_hubspot_id(
+    client: &ClientWrapper,
+    org_id: Uuid,
+    hubspot_id: &str,
+) -> Result<Option<ContactRow>, StoreError> {
+    let statement = client.prepare_cached(BY_HUBSPOT_ID).await?;
+    client.query_opt(&statement, &[&org_id, &hubspot_id]).await?.as_ref().map(read).transpose()
+}
+
+/// Up to `limit` contacts whose student ID, email or one of whose names begins with `prefix`, in the order
+/// of (student ID, email), beginning after the pair `after`.
+pub async fn search(
+    client: &ClientWrapper,
+    org_id: Uuid,
+    prefix: &str,
+    after: (&str, &str),
+    limit: i64,
+) -> Result<Vec<ContactRow>, StoreError> {
+    let pattern = prefix.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let statement = client.prepare_cached(SEARCH).await?;
+    let rows = client.query(&statement, &[&org_id, &pattern, &after.0, &after.1, &limit]).await?;
+    rows.iter().map(read).collect()
+}
+
+fn read(row: &Row) -> Result<ContactRow, StoreError> {
+    let id: Uuid = row.try_get("id")?;
+    let credits: Option<serde_json::Value> = row.try_get("credits")?;
+    let credits = match credits {
+        None => BTreeMap::new(),
+        Some(json) => {
+            serde_json::from_value(json).map_err(|e| StoreError::Corrupt(format!("balances of contact {id}: {e}")))?
+        }
+    };
+    Ok(ContactRow {
+        id,
+        student_id: row.try_get("student_id")?,
+        email: row.try_get("email")?,
+        first_name: row.try_get("first_name")?,
+        last_name: row.try_get("last_name")?,
+        ndecc_exam_date: row.try_get("ndecc_exam_date")?,
+        hubspot_id: row.try_get("hubspot_id")?,
+        credits,
+        created_at: row.try_get("created_at")?,
+        updated_at: row.try_get("updated_at")?,
+    })
+}

@@ -1,0 +1,35 @@
+//! What the demo asks of its own organisation.
+
+use jiff::civil::Date;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use super::StoreError;
+
+/// A session that can be booked.
+#[derive(Debug, Clone)]
+pub struct OpenSession {
+    /// Primary key.
+    pub id: Uuid,
+    /// Its local date.
+    pub local_date: Date,
+}
+
+/// How many sessions of an organisation are still to come.
+pub async fn upcoming_sessions(client: &Client, org_id: Uuid) -> Result<i64, StoreError> {
+    let sql = "SELECT count(*) FROM slots WHERE org_id = $1 AND starts_at > now() AND status <> 'cancelled'";
+    Ok(client.query_one(sql, &[&org_id]).await?.try_get(0)?)
+}
+
+/// The first active session of an offering that has a seat left.
+pub async fn next_session(client: &Client, org_id: Uuid, offering: &str) -> Result<Option<OpenSession>, StoreError> {
+    let sql = "SELECT s.id, s.local_date
+               FROM slots s JOIN offerings o ON o.org_id = s.org_id AND o.id = s.offering_id
+               WHERE s.org_id = $1 AND o.name = $2 AND s.starts_at > now() AND s.status = 'active'
+                 AND NOT s.is_blocked AND s.taken + s.held + s.withheld < s.capacity
+               ORDER BY s.starts_at, s.id LIMIT 1";
+    match client.query_opt(sql, &[&org_id, &offering]).await? {
+        Some(row) => Ok(Some(OpenSession { id: row.try_get(0)?, local_date: row.try_get(1)? })),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,79 @@
+//! What an organisation sells, and the kinds of credit that pay for it.
+
+use std::sync::Arc;
+
+use surehold_core::rows::{CodeStyle, CreditKind, Family, Offering};
+use tokio_postgres::{Client, Row};
+use uuid::Uuid;
+
+use super::StoreError;
+
+/// The offerings and the kinds of credit of one organisation.
+#[derive(Debug, Clone)]
+pub struct Catalogue {
+    /// What is on sale, by name.
+    pub offerings: Vec<Arc<Offering>>,
+    /// Kinds of credit with the label that a booking shows, in the organisation's order.
+    pub credit_kinds: Vec<(CreditKind, String)>,
+}
+
+impl Catalogue {
+    /// The offering of a name, in any case.
+    pub fn offering(&self, name: &str) -> Option<&Arc<Offering>> {
+        self.offerings.iter().find(|offering| offering.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The kind of credit that a caller names by its column (`sj_credits`) or its label (`Shared Token`).
+    pub fn credit_kind(&self, text: &str) -> Option<&CreditKind> {
+        self.credit_kinds
+            .iter()
+            .find(|(kind, label)| kind.eq_ignore_ascii_case(text) || label.eq_ignore_ascii_case(text))
+            .map(|(kind, _)| kind)
+    }
+
+    /// The names of the offerings of a family.
+    pub fn names(&self, family: Option<Family>) -> Vec<&str> {
+        self.offerings.iter().filter(|o| family.is_none_or(|f| f == o.family)).map(|o| o.name.as_str()).collect()
+    }
+}
+
+const OFFERINGS: &str = "SELECT id, family, name, credit_policy, one_per_day, needs_dominant_hand, \
+     needs_attending_location, code_style, cancel_cutoff_minutes FROM offerings WHERE org_id = $1 ORDER BY name";
+const KINDS: &str = "SELECT kind, token_label FROM credit_kinds WHERE org_id = $1 ORDER BY position, kind";
+
+/// Every statement of this file, for the test that prepares them.
+pub const STATEMENTS: &[&str] = &[OFFERINGS, KINDS];
+
+/// The catalogue of an organisation.
+pub async fn catalogue(client: &Client, org_id: Uuid) -> Result<Catalogue, StoreError> {
+    Ok(Catalogue {
+        offerings: client
+            .query(OFFERINGS, &[&org_id])
+            .await?
+            .iter()
+            .map(|row| read(row).map(Arc::new))
+            .collect::<Result<_, _>>()?,
+        credit_kinds: client
+            .query(KINDS, &[&org_id])
+            .await?
+            .iter()
+            .map(|row| Ok((CreditKind::from(row.try_get::<_, &str>(0)?), row.try_get(1)?)))
+            .collect::<Result<_, StoreError>>()?,
+    })
+}
+
+fn read(row: &Row) -> Result<Offering, StoreError> {
+    let (family, style): (&str, &str) = (row.try_get("family")?, row.try_get("code_style")?);
+    let policy: Vec<&str> = row.try_get("credit_policy")?;
+    Ok(Offering {
+        id: row.try_get("id")?,
+        family: Family::parse(family).ok_or_else(|| StoreError::Corrupt(format!("family {family}")))?,
+        name: row.try_get("name")?,
+        credit_policy: policy.into_iter().map(CreditKind::from).collect(),
+        one_per_day: row.try_get("one_per_day")?,
+        needs_dominant_hand: row.try_get("needs_dominant_hand")?,
+        needs_attending_location: row.try_get("needs_attending_location")?,
+        code_style: CodeStyle::parse(style).ok_or_else(|| StoreError::Corrupt(format!("code style {style}")))?,
+        cancel_cutoff_minutes: row.try_get("cancel_cutoff_minutes")?,
+    })
+}

@@ -1,0 +1,119 @@
+//! Cancels the bookings of a cancelled session, each by a command of its own, and goes on where a crash
+//! interrupted that: a cancelled session with active bookings is all that has to be remembered.
+//!
+//! Bookings with attendance stay as they are: what took place is not undone.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use surehold_core::command::{Cancel, Command, Key, Request};
+use surehold_core::{Answer, Refusal};
+use uuid::Uuid;
+
+use crate::desk::{Desk, DeskError};
+use crate::store::{Store, StoreError, bookings, orgs};
+
+/// Commands under way at once. The desk commits those that wait together in one transaction.
+const AT_ONCE: usize = 64;
+/// How often unfinished work is looked for.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// What became of the bookings of a cancelled session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Cancelled now.
+    pub cancelled: usize,
+    /// Cancelled by somebody else meanwhile.
+    pub already_cancelled: usize,
+    /// Not cancelled: the resume worker tries again.
+    pub failed: usize,
+    /// Credits that came back.
+    pub credits_returned: i64,
+}
+
+/// Cancels the active bookings of a session that was cancelled; their credits come back.
+///
+/// Fails only if the bookings cannot be listed; bookings that could not be cancelled are counted.
+pub async fn cancel_bookings_of(
+    store: &Store,
+    desk: &Desk,
+    org_id: Uuid,
+    slot_id: Uuid,
+    principal: &Arc<str>,
+    on_behalf_of: Option<&str>,
+) -> Result<Report, StoreError> {
+    let ids = {
+        let client = store.read().await?;
+        bookings::active_of_slot(&client, org_id, slot_id).await?
+    };
+    let outcomes = stream::iter(ids)
+        .map(|id| desk.submit(org_id, cancel(id, principal.clone(), on_behalf_of)))
+        .buffer_unordered(AT_ONCE);
+    let report = outcomes.fold(Report::default(), |mut report, outcome| async move {
+        match outcome.map(|outcome| outcome.answer) {
+            Ok(Answer::Cancelled(answer)) if answer.already => report.already_cancelled += 1,
+            Ok(Answer::Cancelled(answer)) => {
+                report.cancelled += 1;
+                report.credits_returned += answer.credits_returned;
+            }
+            Err(DeskError::Refused(Refusal::BookingNotActive { .. })) => report.already_cancelled += 1,
+            Ok(_) | Err(_) => report.failed += 1,
+        }
+        report
+    });
+    Ok(report.await)
+}
+
+fn cancel(booking_id: Uuid, principal: Arc<str>, on_behalf_of: Option<&str>) -> Request {
+    Request {
+        command_id: Uuid::now_v7(),
+        principal,
+        on_behalf_of: on_behalf_of.map(str::to_owned),
+        key: Key::Made(format!("made_{}", Uuid::now_v7().simple())),
+        command: Command::Cancel(Cancel {
+            booking_id,
+            by_student: false,
+            return_credit: true,
+            reason: Some("the session was cancelled".to_owned()),
+        }),
+    }
+}
+
+/// Looks for cancelled sessions with active bookings, org by org, until `stop` is ready.
+pub async fn resume(store: Store, desk: Desk, stop: impl Future<Output = ()>) {
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+        tokio::select! {
+            () = &mut stop => return,
+            result = resume_once(&store, &desk) => if let Err(error) = result {
+                tracing::warn!(%error, "could not look for unfinished cancellations; trying again");
+            }
+        }
+    }
+}
+
+/// One look at all open organisations; finishes what it finds.
+pub async fn resume_once(store: &Store, desk: &Desk) -> Result<(), StoreError> {
+    let principal: Arc<str> = Arc::from("system:session_cancellation");
+    let open = orgs::open(&*store.read().await?).await?;
+    for org in open {
+        let unfinished = {
+            let client = store.read().await?;
+            bookings::cancelled_slots_with_active(&client, org.id).await?
+        };
+        for slot_id in unfinished {
+            let report = cancel_bookings_of(store, desk, org.id, slot_id, &principal, None).await?;
+            tracing::info!(
+                org = %org.id, session = %slot_id, cancelled = report.cancelled, failed = report.failed,
+                "went on with the cancellation of a session"
+            );
+        }
+    }
+    Ok(())
+}
