@@ -109,6 +109,8 @@ CREATE TABLE slots (
     CONSTRAINT slots_scheduled_has_time CHECK (status <> 'scheduled' OR activates_at IS NOT NULL)
 ) WITH (fillfactor = 50);
 CREATE INDEX slots_by_start ON slots (org_id, starts_at, id);
+-- Sessions can be named by their name.
+CREATE INDEX slots_by_name ON slots (org_id, name);
 
 -- A person. The contact row is also the lock of everything that belongs to the contact: its balances
 -- and its bookings are changed only by who holds it (docs/decisions/0001-contact-row-is-the-lock.md).

@@ -103,20 +103,37 @@ impl<'a> Act<'a> {
 
     /// Replaces a booking by its changed self: a new version, with its journal row.
     pub fn change_booking(&mut self, event: &'static str, before: &Booking, after: &mut Booking) {
+        self.change_booking_because(event, before, after, None);
+    }
+
+    /// The same, with the reason that the caller gave.
+    pub fn change_booking_because(
+        &mut self,
+        event: &'static str,
+        before: &Booking,
+        after: &mut Booking,
+        reason: Option<&str>,
+    ) {
         after.version = before.version + 1;
-        self.journal_booking(event, Some(before), after);
+        self.journal_booking(event, Some(before), after, reason);
         self.ledger.edit_booking(after.clone());
     }
 
     /// Adds a new booking, with its journal row.
     pub fn make_booking(&mut self, event: &'static str, booking: Booking) {
-        self.journal_booking(event, None, &booking);
+        self.journal_booking(event, None, &booking, None);
         self.ledger.insert_booking(booking);
     }
 
-    fn journal_booking(&mut self, event: &'static str, before: Option<&Booking>, after: &Booking) {
-        let facts = |booking: &Booking| text(&BookingFacts::of(booking));
-        self.journal(event, Entity::Booking, after.id, before.map(facts), Some(facts(after)));
+    fn journal_booking(
+        &mut self,
+        event: &'static str,
+        before: Option<&Booking>,
+        after: &Booking,
+        reason: Option<&str>,
+    ) {
+        let before = before.map(|booking| text(&BookingFacts::of(booking, None)));
+        self.journal(event, Entity::Booking, after.id, before, Some(text(&BookingFacts::of(after, reason))));
     }
 
     /// Adds a journal row about a slot, with what an operator may change before and after.
@@ -223,11 +240,13 @@ struct BookingFacts<'b> {
     returned_kind: Option<&'b str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refunded_by: Option<&'b str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'b str>,
     version: i64,
 }
 
 impl<'b> BookingFacts<'b> {
-    fn of(booking: &'b Booking) -> BookingFacts<'b> {
+    fn of(booking: &'b Booking, reason: Option<&'b str>) -> BookingFacts<'b> {
         BookingFacts {
             code: &booking.code,
             status: booking.status,
@@ -239,6 +258,7 @@ impl<'b> BookingFacts<'b> {
             cancelled_by: booking.cancelled_by.as_deref(),
             returned_kind: booking.returned_kind.as_deref(),
             refunded_by: booking.refunded_by.as_deref(),
+            reason,
             version: booking.version,
         }
     }

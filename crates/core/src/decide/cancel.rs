@@ -43,7 +43,7 @@ pub(super) fn cancel(act: &mut Act<'_>, c: &Cancel) -> Result<Outcome, Stop> {
     booking.cancelled_by = Some(by.to_owned());
     let returned_kind = booking.credit_kind.clone().filter(|_| c.return_credit && booking.credit_returned_at.is_none());
     let balance = returned_kind.clone().map(|kind| act.return_credit(&mut booking, kind));
-    act.change_booking("booking.cancelled", &before, &mut booking);
+    act.change_booking_because("booking.cancelled", &before, &mut booking, c.reason.as_deref());
     let answer = Cancelled {
         booking_id: booking.id,
         code: booking.code,

@@ -50,7 +50,9 @@ pub struct JournalFilter {
     pub until: Option<Timestamp>,
 }
 
-const LIST: &str = "SELECT id, at, command_id, principal, on_behalf_of, event, entity, entity_id, before, after, key \
+// Keys that the server made for its own use mean nothing to anybody else.
+const LIST: &str = "SELECT id, at, command_id, principal, on_behalf_of, event, entity, entity_id, before, after, \
+     CASE WHEN NOT starts_with(key, 'made_') THEN key END AS key \
      FROM journal WHERE org_id = $1 AND ($2::text IS NULL OR entity = $2) AND ($3::uuid IS NULL OR entity_id = $3) \
      AND ($4::text IS NULL OR principal = $4 OR on_behalf_of = $4) AND ($5::timestamptz IS NULL OR at >= $5) \
      AND ($6::timestamptz IS NULL OR at < $6) AND ($7::uuid IS NULL OR id < $7) ORDER BY id DESC LIMIT $8";

@@ -1,12 +1,12 @@
 //! What an organisation sells, and the kinds of credit that pay for it.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use surehold_core::rows::{CodeStyle, CreditKind, Family, Offering};
-use tokio_postgres::{Client, Row};
+use surehold_core::rows::{CreditKind, Family, Offering};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::StoreError;
+use super::{StoreError, rows};
 
 /// The offerings and the kinds of credit of one organisation.
 #[derive(Debug, Clone)]
@@ -37,21 +37,23 @@ impl Catalogue {
     }
 }
 
-const OFFERINGS: &str = "SELECT id, family, name, credit_policy, one_per_day, needs_dominant_hand, \
-     needs_attending_location, code_style, cancel_cutoff_minutes FROM offerings WHERE org_id = $1 ORDER BY name";
+static OFFERINGS: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {} FROM offerings WHERE org_id = $1 ORDER BY name", rows::OFFERING));
 const KINDS: &str = "SELECT kind, token_label FROM credit_kinds WHERE org_id = $1 ORDER BY position, kind";
 
 /// Every statement of this file, for the test that prepares them.
-pub const STATEMENTS: &[&str] = &[OFFERINGS, KINDS];
+pub fn statements() -> [&'static str; 2] {
+    [&OFFERINGS, KINDS]
+}
 
 /// The catalogue of an organisation.
 pub async fn catalogue(client: &Client, org_id: Uuid) -> Result<Catalogue, StoreError> {
     Ok(Catalogue {
         offerings: client
-            .query(OFFERINGS, &[&org_id])
+            .query(&*OFFERINGS, &[&org_id])
             .await?
             .iter()
-            .map(|row| read(row).map(Arc::new))
+            .map(|row| rows::offering(row).map(Arc::new))
             .collect::<Result<_, _>>()?,
         credit_kinds: client
             .query(KINDS, &[&org_id])
@@ -59,21 +61,5 @@ pub async fn catalogue(client: &Client, org_id: Uuid) -> Result<Catalogue, Store
             .iter()
             .map(|row| Ok((CreditKind::from(row.try_get::<_, &str>(0)?), row.try_get(1)?)))
             .collect::<Result<_, StoreError>>()?,
-    })
-}
-
-fn read(row: &Row) -> Result<Offering, StoreError> {
-    let (family, style): (&str, &str) = (row.try_get("family")?, row.try_get("code_style")?);
-    let policy: Vec<&str> = row.try_get("credit_policy")?;
-    Ok(Offering {
-        id: row.try_get("id")?,
-        family: Family::parse(family).ok_or_else(|| StoreError::Corrupt(format!("family {family}")))?,
-        name: row.try_get("name")?,
-        credit_policy: policy.into_iter().map(CreditKind::from).collect(),
-        one_per_day: row.try_get("one_per_day")?,
-        needs_dominant_hand: row.try_get("needs_dominant_hand")?,
-        needs_attending_location: row.try_get("needs_attending_location")?,
-        code_style: CodeStyle::parse(style).ok_or_else(|| StoreError::Corrupt(format!("code style {style}")))?,
-        cancel_cutoff_minutes: row.try_get("cancel_cutoff_minutes")?,
     })
 }

@@ -12,6 +12,7 @@ use surehold_core::Ledger;
 use surehold_core::ledger::RowWrite;
 use surehold_core::rows::{Booking, Contact, Entity, JournalRow, Slot};
 use tokio_postgres::error::Severity;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::StoreError;
@@ -248,8 +249,12 @@ const UPDATE_BOOKINGS: &str = concat!(
 );
 
 fn booking_params<'a>(org_id: Uuid, bookings: &[&'a Booking], now: Timestamp) -> Params<'a> {
-    fn column<'a, T>(bookings: &[&'a Booking], value: impl Fn(&'a Booking) -> T) -> Box<Vec<T>> {
-        Box::new(bookings.iter().map(|booking| value(booking)).collect())
+    type Column<'a> = Box<dyn ToSql + Sync + Send + 'a>;
+    fn column<'a, T>(bookings: &[&'a Booking], value: impl Fn(&'a Booking) -> T) -> Column<'a>
+    where
+        T: ToSql + Sync + Send + 'a,
+    {
+        Box::new(bookings.iter().map(|booking| value(booking)).collect::<Vec<T>>())
     }
     vec![
         Box::new(org_id),

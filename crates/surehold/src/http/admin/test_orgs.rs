@@ -38,7 +38,10 @@ pub struct TestOrgMade {
     post, path = "/api/admin/test-orgs", tag = "admin", security(("api_key" = [])),
     responses((status = 201, description = "Made", body = Success<TestOrgMade>))
 )]
-pub async fn make_test_org(State(app): State<Arc<App>>, Admin(_admin): Admin) -> Result<Reply<TestOrgMade>, ApiError> {
+pub async fn make_test_org(State(app): State<Arc<App>>, Admin(admin): Admin) -> Result<Reply<TestOrgMade>, ApiError> {
+    if admin.org.is_test {
+        return Err(ApiError::forbidden("A test organisation cannot make others."));
+    }
     let slug = format!("test-{}", Uuid::new_v4().simple());
     let org = NewOrg {
         name: format!("Test organisation {slug}"),
@@ -82,11 +85,15 @@ pub struct TestOrgClosed {
 )]
 pub async fn close_test_org(
     State(app): State<Arc<App>>,
-    Admin(_admin): Admin,
+    Admin(admin): Admin,
     Named(id): Named,
 ) -> Result<Reply<TestOrgClosed>, ApiError> {
     let not_found = || ApiError::not_found("ORG_NOT_FOUND", "There is no such open test organisation.");
     let org_id = Uuid::try_parse(&id).map_err(|_| not_found())?;
+    // A test organisation's own key may close it, and no other.
+    if admin.org.is_test && admin.org.id != org_id {
+        return Err(not_found());
+    }
     let client = app.store.command().await?;
     if !orgs::close(&client, org_id).await? {
         return Err(not_found());

@@ -1,13 +1,23 @@
 //! The desk's statements against the migrated schema.
 
-use surehold::store::{load, write};
+use surehold::store::{api_keys, bookings, contacts, journal, load, offerings, orgs, sessions, write};
 
 use crate::support::{School, TestDatabase};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_statement_is_prepared_by_the_server() {
     let client = TestDatabase::new().await.owner().await;
-    for sql in load::key_reads().iter().chain(&write::STATEMENTS) {
+    let reads = [
+        api_keys::STATEMENTS,
+        bookings::STATEMENTS,
+        contacts::STATEMENTS,
+        journal::STATEMENTS,
+        &offerings::statements(),
+        orgs::STATEMENTS,
+        sessions::STATEMENTS,
+    ]
+    .concat();
+    for sql in load::key_reads().iter().chain(&write::STATEMENTS).chain(&reads) {
         client.prepare(sql).await.unwrap_or_else(|e| panic!("{:?}: {sql}", e.as_db_error()));
     }
 }
