@@ -1,22 +1,25 @@
-.PHONY: help run test lint fmt
+# Each target is one call. `make` alone lists them.
 .DEFAULT_GOAL := help
+.PHONY: help run test lint fmt setup
+# rustup puts cargo in a folder that is not on the PATH of every shell.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-help: ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 16
 
-run: ## build, and start the demo on http://127.0.0.1:8787 (data in ./surehold-data)
-	@scripts/setup
-	cargo run --release --quiet -- demo
+run: setup ## build and start the demo; ARGS="--listen 127.0.0.1:9000" for options
+	@cargo run --release --locked --bin surehold -- demo $(ARGS)
 
-test: ## everything CI runs: format, lints, tests
-	@scripts/setup test
-	@$(MAKE) --no-print-directory lint
-	cargo test --workspace
+# Not nextest: it runs each test in a process of its own, and each process would start a PostgreSQL.
+test: ## install what tests need, then formatting, lints and all tests
+	@scripts/setup test && $(MAKE) --no-print-directory lint && cargo test --workspace --locked
 
-lint: ## format and clippy, warnings are errors; licences and sources if cargo-deny is installed
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
-	@if command -v cargo-deny >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
+lint: ## formatting and lints, warnings are errors; licences too where cargo-deny is installed
+	@cargo fmt --all --check && cargo clippy --workspace --all-targets --locked -- -D warnings
+	@if command -v cargo-deny >/dev/null 2>&1; then cargo deny --locked check bans licenses sources; fi
 
 fmt: ## format the code
-	cargo fmt --all
+	@cargo fmt --all
+
+setup: ## find or install what the machine lacks
+	@scripts/setup

@@ -1,13 +1,13 @@
 //! Which database a command uses, and letting go of it at the end.
 
-use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
+use tokio_postgres::error::SqlState;
 
 use crate::config::Common;
 use crate::private_postgres::{Attached, PrivatePostgres, attach, attach_or_create};
-use crate::store::Store;
 use crate::store::connect::connect;
 use crate::store::migrate::{check_version, migrate};
+use crate::store::{Store, StoreError, StoreOptions, session};
 
 /// A database that a command may use.
 pub struct Database {
@@ -75,11 +75,26 @@ impl Database {
         Ok(Database { url: SecretString::from(attached.connection_string()), server: Server::Attached(attached) })
     }
 
-    /// Pools of connections as the app role, tried once.
-    pub async fn store(&self, options: &crate::store::StoreOptions) -> anyhow::Result<Store> {
-        let store = Store::new(options)?;
-        drop(store.read().await.context("the database cannot be used")?);
-        Ok(store)
+    /// Pools of connections as the app role. One connection is tried before: of what is wrong with the
+    /// server, the pools would only say that they got no connection.
+    pub async fn store(&self, options: &StoreOptions) -> anyhow::Result<Store> {
+        let client = connect(self.url.expose_secret(), "surehold").await?;
+        session::prepare(&client, &options.app_role, options.allow_unsafe).await.map_err(|error| match &error {
+            StoreError::Query(query)
+                if matches!(
+                    query.code(),
+                    Some(&SqlState::INVALID_PARAMETER_VALUE | &SqlState::INSUFFICIENT_PRIVILEGE)
+                ) =>
+            {
+                anyhow::anyhow!(
+                    "this login cannot work as the role {}: {error}. Run `surehold migrate` as the owner, with the \
+                     same --app-role",
+                    options.app_role
+                )
+            }
+            _ => error.into(),
+        })?;
+        Ok(Store::new(options)?)
     }
 
     /// Lets go of it: a private server that was started here is stopped.

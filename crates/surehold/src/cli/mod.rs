@@ -88,7 +88,7 @@ pub fn main() -> ExitCode {
     let code = match runtime.block_on(cli.command.run()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("surehold: {error:#}");
+            eprintln!("surehold: {}", with_causes(&error));
             ExitCode::FAILURE
         }
     };
@@ -127,6 +127,19 @@ impl Command {
     fn is_server(&self) -> bool {
         matches!(self, Command::Serve(_) | Command::Demo(_))
     }
+}
+
+/// An error and what caused it, each said once: our own sentences often quote the cause already.
+fn with_causes(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |text, cause| {
+        let cause = cause.to_string();
+        let news = cause.rsplit("ERROR: ").next().unwrap_or(&cause);
+        match (text.is_empty(), text.contains(news)) {
+            (true, _) => cause,
+            (false, true) => text,
+            (false, false) => format!("{text}: {cause}"),
+        }
+    })
 }
 
 /// Of libraries, what went wrong is enough.

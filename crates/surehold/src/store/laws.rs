@@ -166,6 +166,7 @@ const LAWS: &[Law] = &[
                                                b.status, b.version, count(j.id), count(j.id) FILTER (WHERE
                                                j.after ->> 'version' = b.version::text AND j.after ->> 'status' = b.status))
                  FROM bookings b LEFT JOIN journal j ON j.org_id = b.org_id AND j.entity_id = b.id AND j.entity = 'booking'
+                      AND j.event <> 'request.unchanged'
                  WHERE b.$org GROUP BY b.org_id, b.id
                  HAVING count(j.id) <> b.version OR count(j.id) FILTER (WHERE
                         j.after ->> 'version' = b.version::text AND j.after ->> 'status' = b.status) <> 1",

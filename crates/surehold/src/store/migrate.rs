@@ -23,8 +23,8 @@ const MIGRATION_LOCK: i64 = 0x7375_7265_686f_6c64;
 /// The table in which the migrations that were applied are recorded.
 const HISTORY: &str = "refinery_schema_history";
 
-/// What the app role may do with each table. `journal` and `credit_entries` are append-only by this:
-/// triggers would do it too, but not on tables that are distributed (docs/decisions).
+/// What the app role may do with each table. `journal` and `credit_entries` are append-only by this; triggers
+/// would do it too, but not on distributed tables.
 const PRIVILEGES: &[(&str, &str)] = &[
     ("orgs", "SELECT, INSERT, UPDATE"),
     ("api_keys", "SELECT, INSERT, UPDATE"),

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::importer::{Done, Importer, RowResult, Stop};
 use super::report::Report;
-use super::table::{Cells, Column, Problem, Table};
+use super::table::{Cells, Column, Lines, Problem, Table};
 use super::values;
 use crate::store::import_rows::{KnownContact, effect_of, find_contacts, link, remember};
 
@@ -84,7 +84,7 @@ struct SeenContact {
 }
 
 /// The rows that can be imported; the others are in the report. Returns how many those are, too.
-pub fn parse(table: &Table, report: &mut Report) -> (Vec<(u64, ContactRow)>, i64) {
+pub fn parse(table: &Table, report: &mut Report) -> (Lines<ContactRow>, i64) {
     let (mut rows, mut refused) = (Vec::new(), 0);
     let mut by_identity: HashMap<(String, String), u64> = HashMap::new();
     let mut by_record: HashMap<String, u64> = HashMap::new();

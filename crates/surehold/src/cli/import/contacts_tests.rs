@@ -1,7 +1,7 @@
 use super::super::table;
 use super::*;
 
-fn parsed(text: &str) -> (Vec<(u64, ContactRow)>, Vec<(u64, String)>) {
+fn parsed(text: &str) -> (Lines<ContactRow>, Lines<String>) {
     let table = table::read(text.as_bytes(), COLUMNS).expect("a table");
     let mut report = Report::default();
     let (rows, _) = parse(&table, &mut report);

@@ -11,7 +11,7 @@ use surehold_core::{Answer, Refusal};
 use uuid::Uuid;
 
 use super::report::Report;
-use super::table::Problem;
+use super::table::{Lines, Problem};
 use crate::desk::{Desk, DeskError};
 use crate::store::import_rows::PRINCIPAL;
 use crate::store::offerings::Catalogue;
@@ -135,7 +135,7 @@ impl Importer {
     /// import again goes on.
     pub async fn run<R>(
         &self,
-        rows: Vec<(u64, R)>,
+        rows: Lines<R>,
         report: &mut Report,
         work: impl AsyncFn(&R) -> RowResult,
     ) -> (Tally, Option<anyhow::Error>) {
@@ -221,7 +221,7 @@ impl Progress {
         match self {
             Progress::Bar(bar) => bar.set_position(done as u64),
             Progress::Lines { rows, step } => {
-                if done % step == 0 && done < *rows {
+                if done.is_multiple_of(*step) && done < *rows {
                     eprintln!("{done} of {rows} rows");
                 }
             }

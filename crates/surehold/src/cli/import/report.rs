@@ -43,7 +43,7 @@ impl Report {
 
     /// The lines, sorted by their place in the file.
     pub fn lines(&mut self) -> &[Line] {
-        self.lines.sort_by(|a, b| (a.line, a.level).cmp(&(b.line, b.level)));
+        self.lines.sort_by_key(|line| (line.line, line.level));
         &self.lines
     }
 
@@ -58,7 +58,7 @@ impl Report {
         if self.lines.is_empty() && wanted.is_none() && !places[0].exists() {
             return Ok(None);
         }
-        let text = self.to_csv()?;
+        let text = self.csv()?;
         let mut problem = String::new();
         for path in places {
             match std::fs::write(&path, &text) {
@@ -69,7 +69,7 @@ impl Report {
         anyhow::bail!(problem)
     }
 
-    fn to_csv(&mut self) -> anyhow::Result<Vec<u8>> {
+    fn csv(&mut self) -> anyhow::Result<Vec<u8>> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(["line", "result", "column", "value", "reason"])?;
         for line in self.lines() {
@@ -98,7 +98,7 @@ mod tests {
         let mut report = Report::default();
         report.note(9, problem("known"));
         report.refuse(3, [problem("bad"), problem("worse")]);
-        let text = String::from_utf8(report.to_csv().expect("csv")).expect("text");
+        let text = String::from_utf8(report.csv().expect("csv")).expect("text");
         assert_eq!(
             text,
             "line,result,column,value,reason\n3,not imported,Email,\"a,b\",bad\n\

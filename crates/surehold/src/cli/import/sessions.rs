@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::super::times::{slot_times, zone_of};
 use super::importer::{Done, Importer, RowResult, Stop};
 use super::report::Report;
-use super::table::{Cells, Column, Problem, Table};
+use super::table::{Cells, Column, Lines, Problem, Table};
 use super::{values, withheld};
 use crate::store::import_rows::{KnownSession, SessionIdentity, find_sessions, link, remember};
 use crate::store::offerings::Catalogue;
@@ -99,12 +99,12 @@ pub struct SeenSession {
 }
 
 /// The rows that can be imported; the others are in the report. Returns how many those are, too.
-pub fn parse(table: &Table, org: &OrgRow, catalogue: &Catalogue, report: &mut Report) -> (Vec<(u64, SessionRow)>, i64) {
+pub fn parse(table: &Table, org: &OrgRow, catalogue: &Catalogue, report: &mut Report) -> (Lines<SessionRow>, i64) {
     let (mut rows, mut refused) = (Vec::new(), 0);
     let mut by_record: HashMap<String, u64> = HashMap::new();
     // Line and whether it has a record ID: two records may be two rooms at the same time, but a row without
     // one is the same session as any other of its type, date, start and location.
-    let mut by_identity: HashMap<(Uuid, Date, Time, Option<String>), (u64, bool)> = HashMap::new();
+    let mut by_identity: HashMap<_, (u64, bool)> = HashMap::new();
     for raw in &table.rows {
         let parsed = table.cells(raw).map_err(|problem| vec![problem]);
         let row = match parsed.and_then(|cells| parse_row(cells, org, catalogue)) {

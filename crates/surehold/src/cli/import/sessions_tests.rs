@@ -40,7 +40,7 @@ fn catalogue() -> Catalogue {
     Catalogue { offerings: names.iter().enumerate().map(offering).collect(), credit_kinds: Vec::new() }
 }
 
-fn parsed(text: &str) -> (Vec<(u64, SessionRow)>, Vec<(u64, String)>) {
+fn parsed(text: &str) -> (Lines<SessionRow>, Lines<String>) {
     let table = table::read(text.as_bytes(), COLUMNS).expect("a table");
     let mut report = Report::default();
     let (rows, _) = parse(&table, &org(), &catalogue(), &mut report);

@@ -27,6 +27,9 @@ struct Found {
     place: Option<usize>,
 }
 
+/// Rows that can be imported, each with its line.
+pub type Lines<R> = Vec<(u64, R)>;
+
 /// A row as it is in the file.
 pub struct RawRow {
     /// The line that it begins on, from 1.
@@ -64,7 +67,7 @@ pub fn read(bytes: &[u8], wanted: &[Column]) -> Result<Table, String> {
     let heading = reader.byte_headers().map_err(|error| error.to_string())?.clone();
     let heading: Vec<String> = heading.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
     let (columns, ignored) = find_columns(&heading, wanted)?;
-    let mut lines = Lines { bytes, at: 0, line: 1 };
+    let mut lines = LineCounter { bytes, at: 0, line: 1 };
     let mut rows = Vec::new();
     for record in reader.byte_records() {
         let record = record.map_err(|error| error.to_string())?;
@@ -143,13 +146,13 @@ fn text_of(record: &csv::ByteRecord, width: usize) -> Result<Vec<String>, String
 }
 
 /// Counts lines up to a row. The reader's own count is that of the blank lines before it, if there are any.
-struct Lines<'b> {
+struct LineCounter<'b> {
     bytes: &'b [u8],
     at: usize,
     line: u64,
 }
 
-impl Lines<'_> {
+impl LineCounter<'_> {
     fn of_row(&mut self, start: u64) -> u64 {
         let mut start = usize::try_from(start).unwrap_or(usize::MAX).min(self.bytes.len());
         while matches!(self.bytes.get(start), Some(b'\r' | b'\n')) {
