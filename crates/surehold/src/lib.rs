@@ -10,4 +10,5 @@ pub mod desk;
 pub mod http;
 pub mod private_postgres;
 pub mod store;
+pub mod wall_clock;
 pub mod workers;

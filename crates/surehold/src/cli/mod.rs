@@ -11,7 +11,6 @@ mod output;
 mod serve;
 mod server;
 mod storm;
-mod times;
 
 use std::process::ExitCode;
 

@@ -12,11 +12,11 @@ use surehold_core::{Answer, Refusal};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::super::times::{slot_times, zone_of};
 use crate::desk::{Desk, DeskError};
 use crate::store::demo::upcoming_sessions;
 use crate::store::offerings::{Catalogue, catalogue};
 use crate::store::orgs::OrgRow;
+use crate::wall_clock::{slot_times, zone_of};
 
 /// The student that the printed examples log in as.
 pub const FIRST_STUDENT: (&str, &str) = ("1599999", "ada.tremblay@example.org");
@@ -125,7 +125,8 @@ async fn open(
 ) -> anyhow::Result<Uuid> {
     let s = &SESSIONS[number];
     let date = today.checked_add(s.days_ahead.days())?;
-    let times = slot_times(date, s.start, s.end, zone_of(org, Some(s.location))).map_err(anyhow::Error::msg)?;
+    let times = slot_times(zone_of(org, None, Some(s.location)), date, s.start, s.end);
+    let times = times.map_err(|wrong| anyhow::anyhow!("{}: {}", wrong.field, wrong.problem))?;
     let scheduled = number == SCHEDULED;
     let on_sale = today.checked_add(7.days())?.at(9, 0, 0, 0).in_tz(&org.time_zone)?.timestamp();
     let command = Command::OpenSlot(OpenSlot {

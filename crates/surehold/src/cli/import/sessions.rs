@@ -13,7 +13,6 @@ use surehold_core::command::{ChangeSlot, Command, OpenSlot, SlotTimes};
 use surehold_core::rows::{Offering, SlotStatus};
 use uuid::Uuid;
 
-use super::super::times::{slot_times, zone_of};
 use super::importer::{Done, Importer, RowResult, Stop};
 use super::report::Report;
 use super::table::{Cells, Column, Lines, Problem, Table};
@@ -21,6 +20,7 @@ use super::{values, withheld};
 use crate::store::import_rows::{KnownSession, SessionIdentity, find_sessions, link, remember};
 use crate::store::offerings::Catalogue;
 use crate::store::orgs::OrgRow;
+use crate::wall_clock::{slot_times, zone_of};
 
 const RECORD_ID: &str = "Record ID";
 const NAME: &str = "Mock Exam Name";
@@ -162,8 +162,9 @@ fn parse_row(cells: Cells<'_>, org: &OrgRow, catalogue: &Catalogue) -> Result<Se
     }
     let row = (|| {
         let (date, start, end, location) = (date?, start?, end?, location?);
-        let times = slot_times(date, start, end, zone_of(org, location.as_deref()));
-        let times = times.map_err(|reason| cells.wrong(END, reason)).ok()?;
+        let times = slot_times(zone_of(org, None, location.as_deref()), date, start, end);
+        let column = |field| if field == "start_time" { START } else { END };
+        let times = times.map_err(|wrong| cells.wrong(column(wrong.field), wrong.problem)).ok()?;
         let offering = offering?;
         Some(SessionRow {
             record_id: record_id?,

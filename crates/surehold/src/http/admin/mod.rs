@@ -8,6 +8,5 @@ pub mod credits;
 pub mod laws;
 pub mod refunds;
 pub mod session_changes;
-pub mod session_times;
 pub mod sessions;
 pub mod test_orgs;

@@ -8,7 +8,7 @@ use surehold_core::command::{ChangeSlot, Command};
 use surehold_core::rows::{Slot, SlotStatus};
 use utoipa::ToSchema;
 
-use super::session_times::{slot_times, zone_of_location};
+use super::sessions::noted;
 use super::sessions::{
     ACTIVATES_AT, CAPACITY, END_TIME, LOCATION, MOCK_SET, NAME, PREREQUISITES, PREREQUISITES_MAX, START_TIME, STATUS,
     TIME_ZONE, activation_time, by_id, resolve_prerequisites,
@@ -23,6 +23,7 @@ use crate::http::idempotency::IdempotencyKey;
 use crate::http::kinds;
 use crate::http::reply::{Reply, Success};
 use crate::http::session_json::AdminSessionView;
+use crate::wall_clock::{slot_times, zone_of_location};
 use crate::workers::session_cancellation::{self, Report};
 
 const BLOCKED: Name = Name(&["is_blocked", "isBlocked", "blocked"]);
@@ -243,11 +244,10 @@ fn read_times(
         return (None, false);
     }
     let times = slot_times(
-        fields,
         &zone,
         date.unwrap_or(now.local_date),
         start.unwrap_or(now.local_start),
         end.unwrap_or(now.local_end),
     );
-    (times, date.is_none() || start.is_none() || end.is_none())
+    (noted(fields, times), date.is_none() || start.is_none() || end.is_none())
 }

@@ -7,12 +7,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
-use surehold_core::command::{Command, OpenSlot, Withhold};
+use surehold_core::command::{Command, OpenSlot, SlotTimes, Withhold};
 use surehold_core::rows::SlotStatus;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::session_times::{slot_times, zone_of};
 use crate::http::access::{Acting, Admin};
 use crate::http::app::{App, expect_answer};
 use crate::http::body::{JsonFields, QueryFields};
@@ -27,6 +26,7 @@ use crate::http::session_json::{AdminSessionView, BookingView};
 use crate::http::student::credits::unknown_type;
 use crate::store::bookings;
 use crate::store::sessions::{self, SessionFilter};
+use crate::wall_clock::{WrongTimes, slot_times, zone_of};
 
 pub const NAME: Name = Name(&["name", "mock_exam_name", "mockExamName"]);
 pub const START_TIME: Name = Name(&["start_time", "startTime"]);
@@ -133,7 +133,7 @@ async fn read_open(app: &App, acting: &Acting, mut fields: Fields) -> Result<Ope
     let required = fields.list(PREREQUISITES, PREREQUISITES_MAX, kinds::reference).unwrap_or_default();
     let zone = zone_of(org, own_zone.as_deref(), location.as_deref());
     let times = match fields.are_good(&[EXAM_DATE, START_TIME, END_TIME, TIME_ZONE]) {
-        true => slot_times(&mut fields, zone, date, start, end),
+        true => noted(&mut fields, slot_times(zone, date, start, end)),
         false => None,
     };
     let activates_at = moment.and_then(|moment| activation_time(&mut fields, moment, zone));
@@ -375,4 +375,9 @@ pub async fn withhold_seats(
     let saved = expect_answer!(outcome, SlotChanged)?;
     let changed = SeatsChanged { id: saved.slot_id, withheld: saved.withheld, available_slots: saved.available };
     Ok(Reply::ok(changed).replayed(replayed))
+}
+
+/// The times, or a note of what is wrong with them.
+pub(super) fn noted(fields: &mut Fields, times: Result<SlotTimes, WrongTimes>) -> Option<SlotTimes> {
+    times.map_err(|wrong| fields.problem(wrong.field, wrong.problem)).ok()
 }

@@ -64,7 +64,7 @@ async fn random_history(mode: CommitMode, seed: u64) {
         clerk.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
     }
 
-    let tally = tally.lock().unwrap();
+    let tally = std::mem::take(&mut *tally.lock().unwrap());
     for session in &sessions {
         assert_eq!(school.taken(*session).await, tally.taken.get(session).copied().unwrap_or(0), "seed {seed}");
     }

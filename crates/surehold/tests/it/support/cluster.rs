@@ -26,8 +26,6 @@ pub struct TestDatabase {
     pub url: String,
     /// The folder of the server's socket.
     pub socket_dir: PathBuf,
-    /// Its name.
-    pub name: String,
     _permit: SemaphorePermit<'static>,
 }
 
@@ -42,7 +40,7 @@ impl TestDatabase {
             .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY"))
             .await
             .expect("a database from the template");
-        TestDatabase { url: cluster.url_of(&name), socket_dir: cluster.socket_dir.clone(), name, _permit: permit }
+        TestDatabase { url: cluster.url_of(&name), socket_dir: cluster.socket_dir.clone(), _permit: permit }
     }
 
     /// A connection as the owner, for looking and for meddling.
@@ -118,11 +116,12 @@ fn end_with_this_process(data_dir: &Path) {
     let mut pipe = watchdog.stdin.take().expect("the pipe");
     pipe.flush().expect("the pipe is open");
     std::mem::forget(pipe);
+    std::mem::forget(watchdog); // it outlives this process, on purpose
 }
 
 /// `/dev/shm` if a few hundred megabytes fit there, else the usual folder for temporary files.
 fn memory_or_disk() -> PathBuf {
     let shm = Path::new("/dev/shm");
-    let free = nix::sys::statvfs::statvfs(shm).map(|s| s.blocks_available() as u64 * s.fragment_size() as u64);
+    let free = nix::sys::statvfs::statvfs(shm).map(|s| s.blocks_available() * s.fragment_size());
     if free.is_ok_and(|bytes| bytes > 1 << 30) { shm.to_owned() } else { std::env::temp_dir() }
 }

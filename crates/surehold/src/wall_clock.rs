@@ -4,7 +4,6 @@ use jiff::civil::{Date, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use surehold_core::command::SlotTimes;
 
-use crate::http::fields::Fields;
 use crate::store::orgs::OrgRow;
 
 /// The time zone of a session: its own, else its location's, else the organisation's. A room of a location
@@ -19,34 +18,41 @@ pub fn zone_of_location<'o>(org: &'o OrgRow, location: &str) -> Option<&'o str> 
     org.location_time_zones.get(location).or_else(|| org.location_time_zones.get(place)).map(String::as_str)
 }
 
-/// The times of a session; what is wrong with them is noted in `fields`.
+/// What is wrong with the times of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrongTimes {
+    /// The field at fault: `time_zone`, `start_time` or `end_time`.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+/// The times of a session.
 ///
 /// A start or end that the clocks skip does not exist and is refused; of one that occurs twice, when clocks
 /// go back, the first is meant.
-pub fn slot_times(fields: &mut Fields, zone_name: &str, date: Date, start: Time, end: Time) -> Option<SlotTimes> {
+pub fn slot_times(zone_name: &str, date: Date, start: Time, end: Time) -> Result<SlotTimes, WrongTimes> {
+    let wrong = |field, problem| WrongTimes { field, problem };
     let Ok(zone) = TimeZone::get(zone_name) else {
-        fields.problem("time_zone", format!("{zone_name} is not a known time zone"));
-        return None;
+        return Err(wrong("time_zone", format!("{zone_name} is not a known time zone")));
     };
-    if end <= start {
-        fields.problem("end_time", "must be after start_time");
-        return None;
-    }
-    let mut instant = |field: &str, time: Time| {
+    let instant = |field, time: Time| {
         let ambiguous = zone.to_ambiguous_timestamp(date.to_datetime(time));
         if matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. }) {
             let shown = time.strftime("%H:%M");
-            fields.problem(field, format!("{shown} does not exist on {date} in {zone_name}: clocks go forward"));
-            return None;
+            return Err(wrong(field, format!("{shown} does not exist on {date} in {zone_name}: clocks go forward")));
         }
-        ambiguous.compatible().ok()
+        ambiguous.compatible().map_err(|error| wrong(field, error.to_string()))
     };
+    let too_early = || wrong("end_time", "must be after the start".to_owned());
+    if end <= start {
+        return Err(too_early());
+    }
     let (starts_at, ends_at) = (instant("start_time", start)?, instant("end_time", end)?);
     if ends_at <= starts_at {
-        fields.problem("end_time", "must be after start_time");
-        return None;
+        return Err(too_early());
     }
-    Some(SlotTimes {
+    Ok(SlotTimes {
         starts_at,
         ends_at,
         local_date: date,
@@ -61,12 +67,8 @@ mod tests {
     use super::*;
     use jiff::civil::{date, time};
 
-    fn times(day: Date, start: (i8, i8), end: (i8, i8)) -> Result<SlotTimes, String> {
-        let mut fields = Fields::from_query(None);
-        let (start, end) = (time(start.0, start.1, 0, 0), time(end.0, end.1, 0, 0));
-        let times = slot_times(&mut fields, "America/Toronto", day, start, end);
-        fields.finish().map_err(|error| error.sentence)?;
-        times.ok_or_else(|| "nothing".to_owned())
+    fn times(day: Date, start: (i8, i8), end: (i8, i8)) -> Result<SlotTimes, WrongTimes> {
+        slot_times("America/Toronto", day, time(start.0, start.1, 0, 0), time(end.0, end.1, 0, 0))
     }
 
     #[test]
@@ -75,12 +77,15 @@ mod tests {
         assert_eq!(summer.starts_at.to_string(), "2026-07-01T13:00:00Z");
         let winter = times(date(2026, 12, 1), (9, 0), (12, 0)).expect("a winter's day");
         assert_eq!(winter.starts_at.to_string(), "2026-12-01T14:00:00Z");
+        let west = slot_times("America/Vancouver", date(2026, 12, 1), time(9, 0, 0, 0), time(12, 0, 0, 0));
+        assert_eq!(west.expect("the same hour out west").starts_at.to_string(), "2026-12-01T17:00:00Z");
     }
 
     #[test]
     fn a_time_that_the_clocks_skip_is_refused() {
         let error = times(date(2026, 3, 8), (2, 30), (5, 0)).expect_err("02:30 does not exist");
-        assert!(error.starts_with("start_time: 02:30 does not exist on 2026-03-08"), "{error}");
+        assert_eq!(error.field, "start_time");
+        assert!(error.problem.starts_with("02:30 does not exist on 2026-03-08"), "{error:?}");
         assert!(times(date(2026, 3, 8), (1, 0), (5, 0)).is_ok());
     }
 
