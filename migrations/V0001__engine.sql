@@ -260,3 +260,17 @@ CREATE TABLE import_rows (
     imported_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (org_id, source, row_key)
 );
+
+-- Nearly every index begins with org_id, and nearly every row of a database may belong to one organisation.
+-- Statistics of a table with a handful of rows say the opposite (each organisation has one row), and the
+-- planner then takes org_id alone for selective while the table grows. So it is told the pessimistic truth.
+-- (docs/decisions/0002-plans-without-statistics.md)
+ALTER TABLE offerings       ALTER COLUMN org_id SET (n_distinct = 1);
+ALTER TABLE slots           ALTER COLUMN org_id SET (n_distinct = 1);
+ALTER TABLE contacts        ALTER COLUMN org_id SET (n_distinct = 1);
+ALTER TABLE credit_balances ALTER COLUMN org_id SET (n_distinct = 1);
+ALTER TABLE bookings        ALTER COLUMN org_id SET (n_distinct = 1);
+ALTER TABLE credit_entries  ALTER COLUMN org_id SET (n_distinct = 1);
+ALTER TABLE journal         ALTER COLUMN org_id SET (n_distinct = 1);
+ALTER TABLE hubspot_links   ALTER COLUMN org_id SET (n_distinct = 1);
+ALTER TABLE import_rows     ALTER COLUMN org_id SET (n_distinct = 1);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime};
 use tokio_postgres::NoTls;
 use tokio_postgres::config::SslMode;
 
@@ -91,6 +91,8 @@ fn pool(options: &StoreOptions, size: usize, purpose: Use) -> Result<Pool, Store
     Pool::builder(manager)
         .max_size(size)
         .runtime(Runtime::Tokio1)
+        // The connection used last is taken first: few stay busy, with warm caches.
+        .queue_mode(QueueMode::Lifo)
         .wait_timeout(Some(Duration::from_secs(2)))
         .create_timeout(Some(Duration::from_secs(5)))
         .post_create(Hook::async_fn(move |client, _| {

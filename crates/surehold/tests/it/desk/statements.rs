@@ -22,9 +22,19 @@ async fn every_statement_is_prepared_by_the_server() {
     }
 }
 
-/// With some thousand rows and no statistics at all, when the planner takes an organisation for a few rows.
+/// Without statistics the planner takes an organisation for a few rows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reads_by_key_use_the_whole_key_without_statistics() {
+    reads_use_the_whole_key("SELECT 1").await;
+}
+
+/// Statistics of a table with one row say that every organisation has one row.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_by_key_use_the_whole_key_with_statistics_from_the_first_day() {
+    reads_use_the_whole_key("ANALYZE").await;
+}
+
+async fn reads_use_the_whole_key(on_the_first_day: &str) {
     let school = School::open().await;
     let client = school.db.owner().await;
     for table in ["slots", "contacts", "bookings", "credit_balances", "journal", "offerings"] {
@@ -35,6 +45,7 @@ async fn reads_by_key_use_the_whole_key_without_statistics() {
         .book(school.student("A", &[("cs_credits", 1)]).await, school.session("Clinical Skills", 9).await)
         .await
         .unwrap();
+    client.batch_execute(on_the_first_day).await.unwrap();
     multiply_rows(&client).await;
 
     client.batch_execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off").await.unwrap();
