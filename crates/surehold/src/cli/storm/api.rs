@@ -25,6 +25,8 @@ pub struct Reply {
 
 impl Api {
     pub fn new(url: &str, key: SecretString) -> anyhow::Result<Api> {
+        // The same TLS as towards the database. An error only says that a provider is installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
             .timeout(Duration::from_secs(30))
             .connect_timeout(Duration::from_secs(5))
