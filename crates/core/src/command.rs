@@ -250,7 +250,9 @@ pub struct OpenSlot {
 pub struct ChangeSlot {
     /// Which one.
     pub slot_id: Uuid,
-    /// Refuse if the slot has another edit version by now.
+    /// Refuse if the slot has another edit version by now: checked, but not part of the request's identity,
+    /// or the repeat of a change that went through would be another request.
+    #[serde(skip)]
     pub expected_version: Option<i64>,
     /// What is written over it.
     pub name: Option<String>,

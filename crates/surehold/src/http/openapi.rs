@@ -77,29 +77,39 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
 }
 
 fn add_common_answers(operation: &mut Operation, path: &str) {
-    let mut add = |status: &str, about: &str| {
-        operation.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(failure(about)));
-    };
     if !path.starts_with("/api/") {
         return;
     }
-    add("401", "`UNAUTHENTICATED`: no key or token where one is needed, or one that is not valid");
-    if path.starts_with("/api/admin/") {
-        add("403", "`FORBIDDEN`: not an admin key");
-    } else {
-        add("429", "`RATE_LIMITED`: wait for `Retry-After` seconds");
-        add("400", "`VALIDATION_ERROR`, or `ORG_UNKNOWN`: it is not clear which organisation is meant");
-    }
-    add("500", "`INTERNAL_ERROR`: a fault of ours; quote the `request_id`");
-    add("503", "`OVERLOADED`, `DATABASE_UNAVAILABLE` or `OUTCOME_UNKNOWN`; see `Retry-After`");
-    if operation.request_body.is_some() {
-        let mut add = |status: &str, about: &str| {
-            operation.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(failure(about)));
-        };
+    let has_body = operation.request_body.is_some();
+    let has_key = operation.parameters.iter().flatten().any(|parameter| match parameter {
+        RefOr::T(parameter) => parameter.name == "Idempotency-Key",
+        RefOr::Ref(_) => false,
+    });
+    let mut add = |status: &str, about: &str| {
+        operation.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(failure(about)));
+    };
+    if has_body {
         add("400", "`MALFORMED_JSON` or `VALIDATION_ERROR`");
+        add("408", "`REQUEST_TIMEOUT`: the body took too long to arrive");
         add("413", "`PAYLOAD_TOO_LARGE`");
         add("415", "`UNSUPPORTED_MEDIA_TYPE`: send JSON");
     }
+    add(
+        "400",
+        "`VALIDATION_ERROR`; on students' routes also `ORG_UNKNOWN`: it is not clear which organisation is meant",
+    );
+    add("401", "`UNAUTHENTICATED`: no key or token where one is needed, or one that is not valid");
+    if path.starts_with("/api/admin/") {
+        add("403", "`FORBIDDEN`: not an admin key");
+        add("429", "`RATE_LIMITED`: too many calls without a valid key; wait for `Retry-After` seconds");
+    } else {
+        add("429", "`RATE_LIMITED`: wait for `Retry-After` seconds");
+    }
+    if has_key {
+        add("422", "`IDEMPOTENCY_MISMATCH`: the key was used for another request");
+    }
+    add("500", "`INTERNAL_ERROR`: a fault of ours; quote the `request_id`");
+    add("503", "`OVERLOADED`, `DATABASE_UNAVAILABLE` or `OUTCOME_UNKNOWN`; see `Retry-After`");
 }
 
 fn failure(about: &str) -> Response {

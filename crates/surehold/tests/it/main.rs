@@ -1,4 +1,5 @@
 //! The integration tests: one binary, one private PostgreSQL, a database for each test.
 
 mod desk;
+mod http;
 mod support;

@@ -111,6 +111,7 @@ impl From<JournalEntry> for AuditEntry {
     responses(
         (status = 200, description = "A page of changes", body = Success<Vec<AuditEntry>>),
         (status = 400, description = "`VALIDATION_ERROR`", body = ErrorBody),
+        (status = 404, description = "`BOOKING_NOT_FOUND`, `EXAM_NOT_FOUND`, `CONTACT_NOT_FOUND`: `entity_id` names nothing", body = ErrorBody),
     )
 )]
 pub async fn audit(

@@ -222,8 +222,8 @@ fn read_blocked(fields: &mut Fields) -> Option<Option<String>> {
     }
 }
 
-/// The new times, if anything about them changes, completed from the session as it is; and whether they
-/// had to be completed.
+/// The new times, if the request says anything about them, completed from the session as it is; and whether
+/// they had to be completed.
 fn read_times(
     fields: &mut Fields,
     acting: &Acting,
@@ -234,12 +234,12 @@ fn read_times(
     let start = fields.optional(START_TIME, kinds::time);
     let end = fields.optional(END_TIME, kinds::time);
     let own_zone = fields.optional(TIME_ZONE, kinds::time_zone);
-    let zone = own_zone
-        .or_else(|| zone_of_location(&acting.org, new_location?).map(str::to_owned))
-        .unwrap_or_else(|| now.time_zone.clone());
-    if date.is_none() && start.is_none() && end.is_none() && zone == now.time_zone {
+    // Also where they come out as they are: the repeat of a change must read as the same change.
+    let new_zone = own_zone.or_else(|| zone_of_location(&acting.org, new_location?).map(str::to_owned));
+    if date.is_none() && start.is_none() && end.is_none() && new_zone.is_none() {
         return (None, false);
     }
+    let zone = new_zone.unwrap_or_else(|| now.time_zone.clone());
     if !fields.are_good(&[EXAM_DATE, START_TIME, END_TIME, TIME_ZONE]) {
         return (None, false);
     }

@@ -113,7 +113,10 @@ pub struct Cancellation {
         (status = 200, description = "Cancelled, now or before", body = Success<BookingCancelled>),
         (status = 401, description = "`UNAUTHENTICATED`", body = ErrorBody),
         (status = 404, description = "`BOOKING_NOT_FOUND`: none, or somebody else's", body = ErrorBody),
-        (status = 409, description = "`CANCEL_TOO_LATE`: the cut-off has passed", body = ErrorBody),
+        (status = 408, description = "`REQUEST_TIMEOUT`: the body, if there is one, took too long to arrive", body = ErrorBody),
+        (status = 409, description = "`CANCEL_TOO_LATE`: the cut-off has passed; `BOOKING_NOT_ACTIVE`", body = ErrorBody),
+        (status = 413, description = "`PAYLOAD_TOO_LARGE`", body = ErrorBody),
+        (status = 415, description = "`UNSUPPORTED_MEDIA_TYPE`: send the body, if there is one, as JSON", body = ErrorBody),
         (status = 503, description = "`OVERLOADED`, `DATABASE_UNAVAILABLE` or `OUTCOME_UNKNOWN`", body = ErrorBody),
     )
 )]

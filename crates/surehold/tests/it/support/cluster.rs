@@ -26,6 +26,8 @@ pub struct TestDatabase {
     pub url: String,
     /// The folder of the server's socket.
     pub socket_dir: PathBuf,
+    /// Its name.
+    pub name: String,
     _permit: SemaphorePermit<'static>,
 }
 
@@ -40,7 +42,7 @@ impl TestDatabase {
             .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY"))
             .await
             .expect("a database from the template");
-        TestDatabase { url: cluster.url_of(&name), socket_dir: cluster.socket_dir.clone(), _permit: permit }
+        TestDatabase { url: cluster.url_of(&name), socket_dir: cluster.socket_dir.clone(), name, _permit: permit }
     }
 
     /// A connection as the owner, for looking and for meddling.

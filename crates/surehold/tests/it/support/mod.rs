@@ -1,8 +1,12 @@
 //! What tests share: a database of their own, and a school to tell stories about.
 
+pub mod answer;
+pub mod api;
 pub mod cluster;
+pub mod contract;
 pub mod cut;
 pub mod school;
 
+pub use api::Api;
 pub use cluster::TestDatabase;
 pub use school::School;
