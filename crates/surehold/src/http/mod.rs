@@ -4,6 +4,7 @@
 mod access;
 mod admin;
 mod app;
+mod batch;
 mod body;
 mod contact_lookup;
 mod directory;

@@ -9,36 +9,36 @@ use tokio_postgres::Row;
 
 use super::StoreError;
 
-/// Columns of [`slot`], in its order.
+/// Columns of [`slot`].
 pub const SLOT: &str = "id, offering_id, name, starts_at, ends_at, local_date, local_start, local_end, time_zone, \
     location, mock_set, capacity, taken, held, withheld, status, activates_at, is_blocked, blocked_reason, \
     prerequisites, version, edit_version";
 
-/// Decodes a row of [`SLOT`].
+/// Decodes a row that has the columns of [`SLOT`], by their names.
 pub fn slot(row: &Row) -> Result<Slot, StoreError> {
     Ok(Slot {
-        id: row.get(0),
-        offering_id: row.get(1),
-        name: row.get(2),
-        starts_at: row.get(3),
-        ends_at: row.get(4),
-        local_date: row.get(5),
-        local_start: row.get(6),
-        local_end: row.get(7),
-        time_zone: row.get(8),
-        location: row.get(9),
-        mock_set: row.get(10),
-        capacity: row.get(11),
-        taken: row.get(12),
-        held: row.get(13),
-        withheld: row.get(14),
-        status: parsed(row.get(15), SlotStatus::parse)?,
-        activates_at: row.get(16),
-        is_blocked: row.get(17),
-        blocked_reason: row.get(18),
-        prerequisites: row.get(19),
-        version: row.get(20),
-        edit_version: row.get(21),
+        id: row.try_get("id")?,
+        offering_id: row.try_get("offering_id")?,
+        name: row.try_get("name")?,
+        starts_at: row.try_get("starts_at")?,
+        ends_at: row.try_get("ends_at")?,
+        local_date: row.try_get("local_date")?,
+        local_start: row.try_get("local_start")?,
+        local_end: row.try_get("local_end")?,
+        time_zone: row.try_get("time_zone")?,
+        location: row.try_get("location")?,
+        mock_set: row.try_get("mock_set")?,
+        capacity: row.try_get("capacity")?,
+        taken: row.try_get("taken")?,
+        held: row.try_get("held")?,
+        withheld: row.try_get("withheld")?,
+        status: parsed(row.try_get("status")?, SlotStatus::parse)?,
+        activates_at: row.try_get("activates_at")?,
+        is_blocked: row.try_get("is_blocked")?,
+        blocked_reason: row.try_get("blocked_reason")?,
+        prerequisites: row.try_get("prerequisites")?,
+        version: row.try_get("version")?,
+        edit_version: row.try_get("edit_version")?,
     })
 }
 

@@ -6,7 +6,7 @@ use surehold_core::rows::{Family, Slot, SlotStatus};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::StoreError;
+use super::{StoreError, rows};
 
 /// A slot with its offering's name and the database's clock.
 #[derive(Debug, Clone)]
@@ -140,31 +140,7 @@ pub async fn list(
 }
 
 fn read(row: &Row) -> Result<SessionRow, StoreError> {
-    let (status, family): (&str, &str) = (row.try_get("status")?, row.try_get("family")?);
-    let slot = Slot {
-        id: row.try_get("id")?,
-        offering_id: row.try_get("offering_id")?,
-        name: row.try_get("name")?,
-        starts_at: row.try_get("starts_at")?,
-        ends_at: row.try_get("ends_at")?,
-        local_date: row.try_get("local_date")?,
-        local_start: row.try_get("local_start")?,
-        local_end: row.try_get("local_end")?,
-        time_zone: row.try_get("time_zone")?,
-        location: row.try_get("location")?,
-        mock_set: row.try_get("mock_set")?,
-        capacity: row.try_get("capacity")?,
-        taken: row.try_get("taken")?,
-        held: row.try_get("held")?,
-        withheld: row.try_get("withheld")?,
-        status: SlotStatus::parse(status).ok_or_else(|| StoreError::Corrupt(format!("slot status {status}")))?,
-        activates_at: row.try_get("activates_at")?,
-        is_blocked: row.try_get("is_blocked")?,
-        blocked_reason: row.try_get("blocked_reason")?,
-        prerequisites: row.try_get("prerequisites")?,
-        version: row.try_get("version")?,
-        edit_version: row.try_get("edit_version")?,
-    };
+    let (slot, family): (Slot, &str) = (rows::slot(row)?, row.try_get("family")?);
     Ok(SessionRow {
         slot,
         offering: row.try_get("offering")?,

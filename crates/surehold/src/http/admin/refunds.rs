@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::http::access::{Acting, Admin};
 use crate::http::app::{App, expect_answer};
+use crate::http::batch::{AT_ONCE, BOOKING_IDS, ITEMS_MAX};
 use crate::http::body::JsonFields;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::fields::{ADMIN_EMAIL, Fields, Name};
@@ -24,9 +25,6 @@ use crate::http::kinds;
 use crate::http::reply::{Reply, Success};
 
 const TOKEN_TYPE: Name = Name(&["token_type", "tokenType"]);
-const BOOKING_IDS: Name = Name(&["booking_ids", "bookingIds", "bookings"]);
-const ITEMS_MAX: usize = 100;
-const AT_ONCE: usize = 16;
 
 /// How to refund.
 #[derive(ToSchema)]

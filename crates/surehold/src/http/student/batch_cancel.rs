@@ -13,17 +13,13 @@ use uuid::Uuid;
 use super::bookings::cancel_one;
 use crate::http::access::{Access, Scope};
 use crate::http::app::App;
+use crate::http::batch::{AT_ONCE, BOOKING_IDS, ITEMS_MAX};
 use crate::http::body::JsonFields;
 use crate::http::error::{ApiError, ErrorBody};
-use crate::http::fields::{Name, REASON};
+use crate::http::fields::REASON;
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::kinds;
 use crate::http::reply::{Reply, Success};
-
-const BOOKING_IDS: Name = Name(&["booking_ids", "bookingIds", "bookings"]);
-const ITEMS_MAX: usize = 100;
-/// Items under way at once: enough to share transactions, few enough to leave connections to others.
-const AT_ONCE: usize = 16;
 
 /// Which bookings.
 #[derive(ToSchema)]
