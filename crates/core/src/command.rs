@@ -36,6 +36,15 @@ pub enum Key {
     Made(String),
 }
 
+impl Key {
+    /// Its text.
+    pub fn text(&self) -> &str {
+        match self {
+            Key::Given(key) | Key::Made(key) => key,
+        }
+    }
+}
+
 /// A request to change seats, credits or what belongs to them.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -154,8 +154,6 @@ text_enum! {
 pub struct OrgRules {
     /// The largest capacity a slot may have.
     pub slot_capacity_max: i32,
-    /// IANA name of the organisation's time zone.
-    pub time_zone: String,
     /// Kinds of credit with the label that a booking shows, in the organisation's order.
     pub credit_kinds: Vec<(CreditKind, String)>,
 }

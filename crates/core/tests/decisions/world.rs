@@ -62,7 +62,6 @@ pub fn world() -> World {
 pub fn org() -> OrgRules {
     OrgRules {
         slot_capacity_max: 100,
-        time_zone: "America/Toronto".to_owned(),
         credit_kinds: KINDS.iter().map(|(kind, label)| ((*kind).into(), (*label).to_owned())).collect(),
     }
 }

@@ -1,9 +1,12 @@
 //! One transaction: lock and load, decide each command in order of arrival, write and COMMIT.
 
+use std::time::Duration;
+
 use deadpool_postgres::Object;
 use surehold_core::command::Key;
 use surehold_core::decide::Stop;
 use surehold_core::{Command, Fresh, Ledger, Outcome, Refusal, decide};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Job, Shared};
@@ -11,6 +14,9 @@ use crate::store::StoreError;
 use crate::store::constraints::{Failure, classify};
 use crate::store::load::{Locks, Plan, load};
 use crate::store::write::{CommitError, commit};
+
+/// A flight's answers come within this, or the server is taken for gone; its own statements give up before.
+const FLIGHT_TIME_MAX: Duration = Duration::from_secs(15);
 
 /// Why a transaction gave no outcomes.
 #[derive(Debug)]
@@ -30,6 +36,7 @@ impl From<StoreError> for Fault {
         let text = error.to_string();
         match &error {
             StoreError::Unavailable(_) => Fault::NotSent(text),
+            StoreError::ContactLocked => Fault::Statement(Failure::ContactLocked, text),
             StoreError::Query(inner) => match classify(inner) {
                 Failure::ConnectionLost => Fault::NotSent(text),
                 failure => Fault::Statement(failure, text),
@@ -45,13 +52,39 @@ pub(super) async fn attempt(
     org_id: Uuid,
     jobs: &mut [Job],
 ) -> Result<Vec<Result<Outcome, Stop>>, Fault> {
-    let client = shared.store.command().await?;
-    let result = in_transaction(&client, shared, org_id, jobs).await;
-    if result.is_err() && !client.is_closed() && client.batch_execute("ROLLBACK").await.is_err() {
-        // The connection is of no use to the next batch; dropping it out of the pool closes it.
-        drop(Object::take(client));
+    let lease = Lease(Some(shared.store.command().await?));
+    let result = in_transaction(lease.client(), shared, org_id, jobs).await;
+    let is_idle = match &result {
+        Ok(_) => true,
+        Err(Fault::NotSent(_) | Fault::InDoubt(_)) => false,
+        Err(Fault::Statement(..) | Fault::Broken(_)) => lease.client().batch_execute("ROLLBACK").await.is_ok(),
+    };
+    if is_idle {
+        lease.give_back();
     }
     result
+}
+
+/// A connection that goes back to the pool only when it is said to be idle. Whatever else ends its use, a
+/// panic included, closes it: an open transaction would keep its locks.
+struct Lease(Option<Object>);
+
+impl Lease {
+    fn client(&self) -> &Object {
+        self.0.as_ref().expect("leased until it is given back")
+    }
+
+    fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            drop(Object::take(client));
+        }
+    }
 }
 
 async fn in_transaction(
@@ -61,8 +94,12 @@ async fn in_transaction(
     jobs: &mut [Job],
 ) -> Result<Vec<Result<Outcome, Stop>>, Fault> {
     let mut plan = plan_of(jobs);
-    plan.resolve(client, org_id).await?;
-    let (mut ledger, now) = load(client, org_id, &plan, Locks::Take).await?;
+    let loading = async {
+        plan.resolve(client, org_id).await?;
+        load(client, org_id, &plan, Locks::Take).await
+    };
+    let silent = |_| "the database did not answer".to_owned();
+    let (mut ledger, now) = timeout(FLIGHT_TIME_MAX, loading).await.map_err(|e| Fault::NotSent(silent(e)))??;
     let results = decide_all(&mut ledger, jobs, now);
 
     if ledger.writes().is_empty() {
@@ -70,7 +107,8 @@ async fn in_transaction(
         client.batch_execute("ROLLBACK").await.map_err(StoreError::from)?;
     } else {
         remember_keys(&ledger, jobs);
-        commit(client, org_id, &ledger, now).await.map_err(|error| match error {
+        let committed = timeout(FLIGHT_TIME_MAX, commit(client, org_id, &ledger, now)).await;
+        committed.map_err(|e| Fault::InDoubt(silent(e)))?.map_err(|error| match error {
             CommitError::RolledBack(e) => Fault::Statement(classify(&e), StoreError::from(e).to_string()),
             CommitError::NotSent(e) => Fault::from(e),
             CommitError::Unknown(e) => Fault::InDoubt(e.to_string()),

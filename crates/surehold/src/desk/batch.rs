@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use surehold_core::command::Needs;
 use surehold_core::{Command, Refusal};
 use uuid::Uuid;
 
@@ -17,7 +18,8 @@ use surehold_core::decide::Stop;
 
 /// Transactions that one command may be part of, when others keep getting in between.
 const TRIES_MAX: u32 = 5;
-/// Further tries when the database is away, with a pause before each: together about two seconds.
+/// Further tries when the database is away, with a growing pause before each: 1.5 s in all, and what the
+/// tries themselves take.
 const RECONNECTS_MAX: u32 = 6;
 const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -78,18 +80,22 @@ async fn after(fault: Fault, group: Vec<Job>) -> Vec<Vec<Job>> {
             tracing::debug!(commands = group.len(), why, "running a batch again");
             halves(still_trying(group))
         }
-        Fault::Statement(Failure::LockTimeout, why) => {
-            tracing::warn!(commands = group.len(), why, "a row is locked by another session");
-            let by_slot = by_slot(group);
-            if by_slot.len() > 1 {
-                return by_slot;
-            }
-            by_slot.into_iter().flatten().for_each(|job| job.give_up(DeskError::Overloaded));
-            Vec::new()
+        Fault::Statement(Failure::LockTimeout, why) => apart(group, &why, |needs| {
+            needs.slots.first().or(needs.bookings.first()).or(needs.contacts.first()).copied()
+        }),
+        Fault::Statement(Failure::ContactLocked, why) => {
+            apart(group, &why, |needs| needs.contacts.first().or(needs.bookings.first()).copied())
         }
         Fault::Statement(Failure::HubspotIdTaken, _) if group.len() == 1 => {
             let refusal = Refusal::invalid("hubspot_id", "belongs to another record");
-            group.into_iter().for_each(|job| job.answer(Err(DeskError::Refused(refusal.clone()))));
+            for job in group {
+                // Its own earlier attempt may have taken the id.
+                if job.in_doubt {
+                    job.give_up(DeskError::Internal);
+                } else {
+                    job.answer(Err(DeskError::Refused(refusal.clone())));
+                }
+            }
             Vec::new()
         }
         Fault::Statement(failure, why) => isolate(group, &format!("{failure:?}: {why}")),
@@ -137,21 +143,26 @@ fn halves(mut group: Vec<Job>) -> Vec<Vec<Job>> {
     vec![group, second]
 }
 
-fn by_slot(group: Vec<Job>) -> Vec<Vec<Job>> {
+/// Commands that another session's lock holds up, apart from those that it does not: one group for each
+/// row. A group that was alone already is what the lock is about.
+fn apart(group: Vec<Job>, why: &str, row: impl Fn(&Needs) -> Option<Uuid>) -> Vec<Vec<Job>> {
+    tracing::warn!(commands = group.len(), why, "a row is locked by another session");
     let mut groups: BTreeMap<Option<Uuid>, Vec<Job>> = BTreeMap::new();
     for job in group {
-        let needs = job.request.command.needs();
-        let first = needs.slots.first().or(needs.bookings.first()).or(needs.contacts.first()).copied();
-        groups.entry(first).or_default().push(job);
+        groups.entry(row(&job.request.command.needs())).or_default().push(job);
     }
-    groups.into_values().collect()
+    if groups.len() > 1 {
+        return groups.into_values().collect();
+    }
+    groups.into_values().flatten().for_each(|job| job.give_up(DeskError::Overloaded));
+    Vec::new()
 }
 
 impl Fault {
     fn name(&self) -> &'static str {
         match self {
             Fault::Statement(Failure::RunAgain, _) => "run_again",
-            Fault::Statement(Failure::LockTimeout, _) => "lock_timeout",
+            Fault::Statement(Failure::LockTimeout | Failure::ContactLocked, _) => "lock_timeout",
             Fault::Statement(..) => "statement",
             Fault::NotSent(_) => "connection",
             Fault::InDoubt(_) => "in_doubt",

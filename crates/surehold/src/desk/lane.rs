@@ -1,14 +1,15 @@
 //! Queues, and who empties them.
 //!
-//! A lane keeps a queue per organisation and runs at most one batch per organisation at a time; which
-//! lane a command goes to depends on the first row it locks, so commands for one slot meet in one
-//! queue. In `per_request` mode every command is a batch of its own.
+//! A lane keeps a queue per organisation and runs at most one batch per organisation at a time. Which
+//! lane a command goes to depends on the first row that it names, so bookings of one slot meet in one
+//! queue (cancellations name a booking, and may meet them only at the row's lock). In `per_request` mode every command is a batch of its own.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures::future::BoxFuture;
 use surehold_core::Command;
 use uuid::Uuid;
 
@@ -32,9 +33,34 @@ impl Waiting {
         }
         Ok(())
     }
+}
 
-    fn leave(&self, count: usize) {
-        self.0.fetch_sub(count, Ordering::Relaxed);
+/// Commands in a batch; they leave when it is over, however it ends.
+struct Counted<'a>(&'a Waiting, usize);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(self.1, Ordering::Relaxed);
+    }
+}
+
+/// The duty to empty a queue. If the task dies of a bug, the commands of its batch are told that their
+/// outcome is unknown (their senders are dropped), and another task takes over the rest.
+struct Duty {
+    shared: Arc<Shared>,
+    lane: usize,
+    org_id: Uuid,
+    is_done: bool,
+}
+
+impl Drop for Duty {
+    fn drop(&mut self) {
+        if !self.is_done
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            tracing::error!(org_id = %self.org_id, "a batch panicked; its queue goes on");
+            runtime.spawn(empty(self.shared.clone(), self.lane, self.org_id));
+        }
     }
 }
 
@@ -57,32 +83,40 @@ pub(super) fn run_alone(shared: &Arc<Shared>, org_id: Uuid, job: Job) -> Result<
     shared.waiting.enter(shared.options.queue_max)?;
     let shared = shared.clone();
     tokio::spawn(async move {
+        let _counted = Counted(&shared.waiting, 1);
         let _flight = shared.flights.acquire().await;
         batch::run(&shared, org_id, vec![job]).await;
-        shared.waiting.leave(1);
     });
     Ok(())
 }
 
-async fn empty(shared: Arc<Shared>, lane: usize, org_id: Uuid) {
-    loop {
-        let flight = shared.flights.acquire().await;
-        let jobs: Vec<Job> = {
-            let mut queues = shared.lanes[lane].queues.lock().unwrap_or_else(PoisonError::into_inner);
-            let queue = queues.entry(org_id).or_default();
-            if queue.is_empty() {
-                queues.remove(&org_id);
+/// Runs batches until the queue is empty. Boxed, because [`Duty`] may start it again.
+fn empty(shared: Arc<Shared>, lane: usize, org_id: Uuid) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        let mut duty = Duty { shared: shared.clone(), lane, org_id, is_done: false };
+        loop {
+            let _flight = shared.flights.acquire().await;
+            let Some(jobs) = next_batch(&shared, lane, org_id) else {
+                duty.is_done = true;
                 return;
-            }
-            let count = queue.len().min(shared.options.batch_max);
-            queue.drain(..count).collect()
-        };
-        let count = jobs.len();
-        metrics::histogram!("surehold_batch_commands").record(count as f64);
-        batch::run(&shared, org_id, jobs).await;
-        shared.waiting.leave(count);
-        drop(flight);
+            };
+            let _counted = Counted(&shared.waiting, jobs.len());
+            metrics::histogram!("surehold_batch_commands").record(jobs.len() as f64);
+            batch::run(&shared, org_id, jobs).await;
+        }
+    })
+}
+
+/// What is queued, up to a batch; `None` ends the duty, under the lock that new jobs come in by.
+fn next_batch(shared: &Shared, lane: usize, org_id: Uuid) -> Option<Vec<Job>> {
+    let mut queues = shared.lanes[lane].queues.lock().unwrap_or_else(PoisonError::into_inner);
+    let queue = queues.entry(org_id).or_default();
+    if queue.is_empty() {
+        queues.remove(&org_id);
+        return None;
     }
+    let count = queue.len().min(shared.options.batch_max);
+    Some(queue.drain(..count).collect())
 }
 
 fn lane_of(org_id: Uuid, command: &Command, lanes: usize) -> usize {

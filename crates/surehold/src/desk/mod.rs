@@ -69,16 +69,15 @@ impl Desk {
     ///
     /// The work goes on when the caller is dropped: a client that hangs up gets no half-made booking.
     pub async fn submit(&self, org_id: Uuid, request: Request) -> Result<Outcome, DeskError> {
+        let key = request.key.text().to_owned();
         let (reply, answer) = oneshot::channel();
         let job = Job { request, reply, tries: 0, in_doubt: false, written_key: None };
         match self.shared.options.mode {
             CommitMode::Lanes => lane::enqueue(&self.shared, org_id, job)?,
             CommitMode::PerRequest => lane::run_alone(&self.shared, org_id, job)?,
         }
-        answer.await.unwrap_or_else(|_| {
-            tracing::error!("a batch was dropped without an answer");
-            Err(DeskError::Internal)
-        })
+        // Without an answer the batch has died of a bug; whether before or after COMMIT, nobody knows.
+        answer.await.unwrap_or(Err(DeskError::OutcomeUnknown { key }))
     }
 }
 
@@ -101,11 +100,8 @@ impl Job {
 
     /// Gives up without a decision. If a COMMIT of it is in doubt, only that can be said.
     fn give_up(self, error: DeskError) {
-        use surehold_core::command::Key;
         let error = if self.in_doubt {
-            let key = self.written_key.clone().unwrap_or_else(|| match &self.request.key {
-                Key::Given(key) | Key::Made(key) => key.clone(),
-            });
+            let key = self.written_key.clone().unwrap_or_else(|| self.request.key.text().to_owned());
             DeskError::OutcomeUnknown { key }
         } else {
             error

@@ -1,7 +1,7 @@
 //! What a violated constraint means. Decisions check every rule on locked rows first, so most
 //! violations are bugs; a few can be caused by a race on rows that no lock covers yet.
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 
 /// What to do about a failed statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub enum Failure {
     RunAgain,
     /// A row stayed locked by somebody else for longer than `lock_timeout`.
     LockTimeout,
+    /// The same, and it was a contact's row.
+    ContactLocked,
     /// The HubSpot id belongs to another row.
     HubspotIdTaken,
     /// A bug, a damaged database or a full disk: the command at fault must not take others with it.
@@ -21,7 +23,16 @@ pub enum Failure {
 
 /// Classifies the error of a statement.
 pub fn classify(error: &tokio_postgres::Error) -> Failure {
-    let Some(db) = error.as_db_error() else { return Failure::ConnectionLost };
+    let Some(db) = error.as_db_error() else {
+        // A value that could not be encoded or decoded; all else that is not PostgreSQL's word is the wire.
+        let cause = std::error::Error::source(error);
+        let is_value = !error.is_closed() && cause.is_some_and(|cause| !cause.is::<std::io::Error>());
+        return if is_value { Failure::Isolate } else { Failure::ConnectionLost };
+    };
+    // FATAL and PANIC end the session, whatever their code.
+    if db.parsed_severity() != Some(Severity::Error) {
+        return Failure::ConnectionLost;
+    }
     match db.code() {
         &SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED => Failure::RunAgain,
         &SqlState::LOCK_NOT_AVAILABLE => Failure::LockTimeout,
@@ -34,9 +45,6 @@ pub fn classify(error: &tokio_postgres::Error) -> Failure {
             Some("hubspot_links_hubspot_id") => Failure::HubspotIdTaken,
             _ => Failure::Isolate,
         },
-        code if matches!(&code.code()[..2], "08") || matches!(code.code(), "57P01" | "57P02" | "57P03" | "53300") => {
-            Failure::ConnectionLost
-        }
         _ => Failure::Isolate,
     }
 }

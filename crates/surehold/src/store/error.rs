@@ -11,6 +11,9 @@ pub enum StoreError {
     /// A statement failed.
     #[error("a statement failed: {}", describe(.0))]
     Query(#[from] tokio_postgres::Error),
+    /// A contact's row stayed locked by another session for longer than `lock_timeout`.
+    #[error("a contact is locked by another session")]
+    ContactLocked,
     /// The database is not what the program needs (too old, wrong schema version, unsafe settings).
     #[error("{0}")]
     Unfit(String),
@@ -29,9 +32,12 @@ impl StoreError {
     /// Whether the same call may succeed soon.
     pub fn is_unavailable(&self) -> bool {
         match self {
-            StoreError::Unavailable(_) => true,
+            StoreError::Unavailable(_) | StoreError::ContactLocked => true,
             StoreError::Query(error) => {
-                error.is_closed() || error.code().is_none_or(|code| matches!(&code.code()[..2], "57" | "53" | "08"))
+                error.is_closed()
+                    || error
+                        .code()
+                        .is_none_or(|code| matches!(&code.code()[..2], "53" | "08") || code.code().starts_with("57P"))
             }
             StoreError::Unfit(_) | StoreError::Corrupt(_) => false,
         }

@@ -1,8 +1,11 @@
 //! Statements that travel together: sent one after the other without waiting, so that they cost one
 //! round trip in all.
 
+use std::pin::Pin;
+
 use deadpool_postgres::Object;
-use futures::future::{BoxFuture, FutureExt, join_all, try_join_all};
+use futures::future::{BoxFuture, FutureExt, MaybeDone, join_all, maybe_done, try_join_all};
+use futures::poll;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row, Statement};
 
@@ -23,8 +26,11 @@ pub struct Step<'a> {
 #[derive(Default)]
 pub struct Flight<'a>(Vec<Step<'a>>);
 
+/// What went wrong, and with which statement, if with one.
+pub type ReadError = (Option<Place>, StoreError);
+
 /// Where the rows of a statement of a [`Flight`] will be.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Place(Option<usize>);
 
 impl<'a> Flight<'a> {
@@ -48,38 +54,48 @@ impl<'a> Flight<'a> {
         Ok(statements)
     }
 
-    /// Sends `first` (if any), then the statements; gives the rows of each.
-    pub async fn read(&self, client: &Object, first: Option<&str>) -> Result<Landed, StoreError> {
-        let statements = self.prepare(client).await?;
+    /// Sends `first` (if any), then the statements; gives the rows of each. An error says which statement it
+    /// is about, if one.
+    pub async fn read(&self, client: &Object, first: Option<&str>) -> Result<Landed, ReadError> {
+        let statements = self.prepare(client).await.map_err(|error| (None, error))?;
         // Polled in order, so sent in order: the driver puts a prepared statement on the wire at the
         // first poll.
-        let begin = first.map(|sql| client.batch_execute(sql));
         let begin = async {
-            match begin {
-                Some(begin) => begin.await.map(|()| Vec::new()),
+            match first {
+                Some(sql) => client.batch_execute(sql).await.map(|()| Vec::new()).map_err(|e| (None, e.into())),
                 None => Ok(Vec::new()),
             }
         };
-        let mut sent: Vec<BoxFuture<'_, Result<Vec<Row>, Error>>> = Vec::with_capacity(self.0.len() + 1);
+        let mut sent: Vec<BoxFuture<'_, Result<Vec<Row>, ReadError>>> = Vec::with_capacity(self.0.len() + 1);
         sent.push(begin.boxed());
-        for (step, statement) in self.0.iter().zip(&statements) {
+        for (index, (step, statement)) in self.0.iter().zip(&statements).enumerate() {
             let params = borrowed(&step.params);
-            sent.push(async move { client.query(statement, &params).await }.boxed());
+            let place = Some(Place(Some(index)));
+            sent.push(async move { client.query(statement, &params).await.map_err(|e| (place, e.into())) }.boxed());
         }
         let mut rows = try_join_all(sent).await?;
         rows.remove(0);
         Ok(Landed(rows))
     }
 
-    /// Sends the statements, then `last`; gives the result of each, `last`'s at the end.
-    pub async fn execute(&self, client: &Object, statements: &[Statement], last: &str) -> Vec<Result<(), Error>> {
-        let mut sent: Vec<BoxFuture<'_, Result<(), Error>>> = Vec::with_capacity(self.0.len() + 1);
+    /// Sends the statements, then COMMIT; gives the result of each, COMMIT's at the end. A statement that
+    /// the driver cannot even put on the wire (a parameter that cannot be encoded) would be missing from
+    /// what is committed: then ROLLBACK is sent instead.
+    pub async fn commit(&self, client: &Object, statements: &[Statement]) -> Vec<Result<(), Error>> {
+        let mut sent: Vec<MaybeDone<BoxFuture<'_, Result<(), Error>>>> = Vec::with_capacity(self.0.len() + 1);
+        let mut all_sent = true;
         for (step, statement) in self.0.iter().zip(statements) {
             let params = borrowed(&step.params);
-            sent.push(async move { client.execute(statement, &params).await.map(drop) }.boxed());
+            let mut future = maybe_done(async move { client.execute(statement, &params).await.map(drop) }.boxed());
+            if poll!(&mut future).is_ready() {
+                all_sent &= matches!(Pin::new(&mut future).output_mut(), Some(Ok(())));
+            }
+            sent.push(future);
         }
-        sent.push(client.batch_execute(last).boxed());
-        join_all(sent).await
+        let last = client.batch_execute(if all_sent { "COMMIT" } else { "ROLLBACK" });
+        sent.push(maybe_done(last.boxed()));
+        join_all(sent.iter_mut()).await;
+        sent.iter_mut().filter_map(|future| Pin::new(future).take_output()).collect()
     }
 }
 

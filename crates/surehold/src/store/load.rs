@@ -14,6 +14,7 @@ use surehold_core::Ledger;
 use surehold_core::command::{Key, Request};
 use surehold_core::rows::{BookingStatus, OrgRules, Remembered};
 use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use super::flight::Flight;
@@ -28,7 +29,7 @@ pub struct Plan {
     offerings: BTreeSet<Uuid>,
     slots_to_see: BTreeSet<Uuid>,
     identities: BTreeSet<(String, String)>,
-    keys: BTreeSet<String>,
+    keys: BTreeSet<(String, Arc<str>)>,
 }
 
 impl Plan {
@@ -45,9 +46,9 @@ impl Plan {
             plan.slots_to_see.extend(needs.slots_to_see);
             plan.identities.extend(needs.identities);
             if let Key::Given(key) = &request.key {
-                plan.keys.insert(key.clone());
+                plan.keys.insert((key.clone(), request.principal.clone()));
             }
-            plan.keys.extend(earlier_key.map(str::to_owned));
+            plan.keys.extend(earlier_key.map(|key| (key.to_owned(), request.principal.clone())));
         }
         plan
     }
@@ -61,8 +62,8 @@ impl Plan {
         let statement = client.prepare_cached(&PLACES).await?;
         let ids: Vec<Uuid> = self.bookings.iter().copied().collect();
         for row in client.query(&statement, &[&org_id, &ids]).await? {
-            self.slots.insert(row.get(0));
-            self.contacts.insert(row.get(1));
+            self.slots.insert(row.try_get(0)?);
+            self.contacts.insert(row.try_get(1)?);
         }
         Ok(())
     }
@@ -97,7 +98,7 @@ static SLOTS: LazyLock<String> = LazyLock::new(|| probe(rows::SLOT, "slots", ONE
 static SLOTS_LOCKED: LazyLock<String> = LazyLock::new(|| probe(rows::SLOT, "slots", ONE_ID, BY_ID, LOCK));
 static CONTACTS: LazyLock<String> = LazyLock::new(|| probe(rows::CONTACT, "contacts", ONE_ID, BY_ID, ""));
 static CONTACTS_LOCKED: LazyLock<String> = LazyLock::new(|| probe(rows::CONTACT, "contacts", ONE_ID, BY_ID, LOCK));
-const ORG_AND_CLOCK: &str = "SELECT clock_timestamp(), o.slot_capacity_max, o.time_zone,
+const ORG_AND_CLOCK: &str = "SELECT clock_timestamp(), o.slot_capacity_max,
         ARRAY(SELECT kind FROM credit_kinds k WHERE k.org_id = $1 ORDER BY position),
         ARRAY(SELECT token_label FROM credit_kinds k WHERE k.org_id = $1 ORDER BY position)
     FROM orgs o WHERE o.id = $1";
@@ -115,10 +116,11 @@ static BOOKINGS_OF_CONTACTS: LazyLock<String> = LazyLock::new(|| {
 });
 static PLACES: LazyLock<String> = LazyLock::new(|| probe("slot_id, contact_id", "bookings", ONE_ID, BY_ID, ""));
 static BOOKINGS_BY_ID: LazyLock<String> = LazyLock::new(|| probe(rows::BOOKING, "bookings", ONE_ID, BY_ID, ""));
+const KEY: &str = "t.key = k.key AND t.principal = k.principal";
 static REMEMBERED: LazyLock<String> = LazyLock::new(|| {
     let columns = "principal, key, command_id, fingerprint, answer, \
         (SELECT b.status FROM bookings b WHERE b.org_id = $1 AND b.id = t.entity_id)";
-    probe(columns, "journal", "$2::text[]) AS k(key", "t.key = k.key", "")
+    probe(columns, "journal", "$2::text[], $3::text[]) AS k(key, principal", KEY, "")
 });
 static SLOTS_SEEN: LazyLock<String> = LazyLock::new(|| probe("id", "slots", ONE_ID, BY_ID, ""));
 static IDENTITIES: LazyLock<String> = LazyLock::new(|| {
@@ -157,7 +159,8 @@ pub async fn load(client: &Object, org_id: Uuid, plan: &Plan, locks: Locks) -> R
     let booking_ids: Vec<Uuid> = plan.bookings.iter().copied().collect();
     let offering_ids: Vec<Uuid> = plan.offerings.iter().copied().collect();
     let seen_ids: Vec<Uuid> = plan.slots_to_see.iter().copied().collect();
-    let keys: Vec<&str> = plan.keys.iter().map(String::as_str).collect();
+    let (keys, principals): (Vec<&str>, Vec<&str>) =
+        plan.keys.iter().map(|(key, principal)| (key.as_str(), &**principal)).unzip();
     let (student_ids, emails): (Vec<&str>, Vec<&str>) =
         plan.identities.iter().map(|(student_id, email)| (student_id.as_str(), email.as_str())).unzip();
     let (has_slots, has_contacts) = (!slot_ids.is_empty(), !contact_ids.is_empty());
@@ -177,62 +180,70 @@ pub async fn load(client: &Object, org_id: Uuid, plan: &Plan, locks: Locks) -> R
     });
     let named =
         flight.push_if(!booking_ids.is_empty(), &BOOKINGS_BY_ID, || vec![Box::new(org_id), Box::new(&booking_ids)]);
-    let remembered = flight.push_if(!keys.is_empty(), &REMEMBERED, || vec![Box::new(org_id), Box::new(&keys)]);
     let seen = flight.push_if(!seen_ids.is_empty(), &SLOTS_SEEN, || vec![Box::new(org_id), Box::new(&seen_ids)]);
     let identities = flight.push_if(!student_ids.is_empty(), &IDENTITIES, || {
         vec![Box::new(org_id), Box::new(&student_ids), Box::new(&emails)]
     });
-    let landed = flight.read(client, begin).await?;
+    // Last: what a concurrent command has written before this is read must not look like somebody else's work.
+    let remembered = flight
+        .push_if(!keys.is_empty(), &REMEMBERED, || vec![Box::new(org_id), Box::new(&keys), Box::new(&principals)]);
+    let landed = flight.read(client, begin).await.map_err(|(failed, error)| match failed {
+        Some(place) if place == contacts && is_lock_timeout(&error) => StoreError::ContactLocked,
+        _ => error,
+    })?;
 
     let org =
         landed.rows(org).first().ok_or_else(|| StoreError::Corrupt(format!("there is no organisation {org_id}")))?;
-    let now: Timestamp = org.get(0);
-    let mut ledger = Ledger::new(org_rules(org));
+    let now: Timestamp = org.try_get(0)?;
+    let mut ledger = Ledger::new(org_rules(org)?);
     for row in landed.rows(slots) {
         ledger.load_slot(rows::slot(row)?);
     }
     for row in landed.rows(contacts) {
-        ledger.load_contact(rows::contact(row));
+        ledger.load_contact(rows::contact(row)?);
     }
     for row in landed.rows(offerings).iter().chain(landed.rows(slots_offerings)) {
         ledger.load_offering(Arc::new(rows::offering(row)?));
     }
     for row in landed.rows(balances) {
-        ledger.load_balance(row.get(0), Arc::from(row.get::<_, &str>(1)), row.get(2));
+        ledger.load_balance(row.try_get(0)?, Arc::from(row.try_get::<_, &str>(1)?), row.try_get(2)?);
     }
     for row in landed.rows(bookings).iter().chain(landed.rows(named)) {
         ledger.load_booking(rows::booking(row)?);
     }
     for row in landed.rows(remembered) {
-        ledger.load_remembered(Arc::from(row.get::<_, &str>(0)), row.get(1), remembered_row(row)?);
+        ledger.load_remembered(Arc::from(row.try_get::<_, &str>(0)?), row.try_get(1)?, remembered_row(row)?);
     }
     for row in landed.rows(seen) {
-        ledger.load_slot_seen(row.get(0));
+        ledger.load_slot_seen(row.try_get(0)?);
     }
     for row in landed.rows(identities) {
-        ledger.load_identity(row.get(0), row.get(1), row.get(2));
+        ledger.load_identity(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     }
     Ok((ledger, now))
 }
 
-fn org_rules(row: &Row) -> OrgRules {
-    let (kinds, labels): (Vec<&str>, Vec<String>) = (row.get(3), row.get(4));
-    OrgRules {
-        slot_capacity_max: row.get(1),
-        time_zone: row.get(2),
+fn org_rules(row: &Row) -> Result<OrgRules, StoreError> {
+    let (kinds, labels): (Vec<&str>, Vec<String>) = (row.try_get(2)?, row.try_get(3)?);
+    Ok(OrgRules {
+        slot_capacity_max: row.try_get(1)?,
         credit_kinds: kinds.into_iter().map(Arc::from).zip(labels).collect(),
-    }
+    })
 }
 
 fn remembered_row(row: &Row) -> Result<Remembered, StoreError> {
-    let fingerprint: &[u8] = row.get(3);
-    let status: Option<&str> = row.get(5);
+    let fingerprint: &[u8] = row.try_get(3)?;
+    let status: Option<&str> = row.try_get(5)?;
     let answer: tokio_postgres::types::Json<surehold_core::Answer> =
         row.try_get(4).map_err(|e| StoreError::Corrupt(format!("journal answer: {e}")))?;
     Ok(Remembered {
-        command_id: row.get(2),
+        command_id: row.try_get(2)?,
         fingerprint: fingerprint.try_into().map_err(|_| StoreError::Corrupt("journal fingerprint".to_owned()))?,
         answer: answer.0,
         booking_status: status.map(|text| rows::parsed(text, BookingStatus::parse)).transpose()?,
     })
+}
+
+fn is_lock_timeout(error: &StoreError) -> bool {
+    matches!(error, StoreError::Query(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
 }

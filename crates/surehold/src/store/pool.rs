@@ -80,7 +80,10 @@ fn pool(options: &StoreOptions, size: usize, purpose: Use) -> Result<Pool, Store
         options.url.parse().map_err(|e| StoreError::Unfit(format!("the database URL cannot be read: {e}")))?;
     config.application_name("surehold").connect_timeout(Duration::from_secs(3));
     // A peer that vanished without a word is noticed in half a minute, not in two hours.
-    config.keepalives_idle(Duration::from_secs(10)).tcp_user_timeout(Duration::from_secs(30));
+    config
+        .keepalives_idle(Duration::from_secs(10))
+        .keepalives_interval(Duration::from_secs(5))
+        .tcp_user_timeout(Duration::from_secs(30));
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = if config.get_ssl_mode() == SslMode::Disable || is_local(&config) {
         Manager::from_config(config, NoTls, recycling)

@@ -48,17 +48,17 @@ pub const OFFERING: &str = "id, family, name, credit_policy, one_per_day, needs_
 
 /// Decodes a row of [`OFFERING`].
 pub fn offering(row: &Row) -> Result<Offering, StoreError> {
-    let policy: Vec<&str> = row.get(3);
+    let policy: Vec<&str> = row.try_get(3)?;
     Ok(Offering {
-        id: row.get(0),
-        family: parsed(row.get(1), Family::parse)?,
-        name: row.get(2),
+        id: row.try_get(0)?,
+        family: parsed(row.try_get(1)?, Family::parse)?,
+        name: row.try_get(2)?,
         credit_policy: policy.into_iter().map(Arc::from).collect(),
-        one_per_day: row.get(4),
-        needs_dominant_hand: row.get(5),
-        needs_attending_location: row.get(6),
-        code_style: parsed(row.get(7), CodeStyle::parse)?,
-        cancel_cutoff_minutes: row.get(8),
+        one_per_day: row.try_get(4)?,
+        needs_dominant_hand: row.try_get(5)?,
+        needs_attending_location: row.try_get(6)?,
+        code_style: parsed(row.try_get(7)?, CodeStyle::parse)?,
+        cancel_cutoff_minutes: row.try_get(8)?,
     })
 }
 
@@ -66,16 +66,16 @@ pub fn offering(row: &Row) -> Result<Offering, StoreError> {
 pub const CONTACT: &str = "id, student_id, email, first_name, last_name, ndecc_exam_date, version";
 
 /// Decodes a row of [`CONTACT`].
-pub fn contact(row: &Row) -> Contact {
-    Contact {
-        id: row.get(0),
-        student_id: row.get(1),
-        email: row.get(2),
-        first_name: row.get(3),
-        last_name: row.get(4),
-        ndecc_exam_date: row.get(5),
-        version: row.get(6),
-    }
+pub fn contact(row: &Row) -> Result<Contact, StoreError> {
+    Ok(Contact {
+        id: row.try_get(0)?,
+        student_id: row.try_get(1)?,
+        email: row.try_get(2)?,
+        first_name: row.try_get(3)?,
+        last_name: row.try_get(4)?,
+        ndecc_exam_date: row.try_get(5)?,
+        version: row.try_get(6)?,
+    })
 }
 
 /// Columns of [`booking`], in its order.
@@ -86,28 +86,28 @@ pub const BOOKING: &str = "id, contact_id, slot_id, offering_id, booked_slot_id,
 /// Decodes a row of [`BOOKING`].
 pub fn booking(row: &Row) -> Result<Booking, StoreError> {
     Ok(Booking {
-        id: row.get(0),
-        contact_id: row.get(1),
-        slot_id: row.get(2),
-        offering_id: row.get(3),
-        booked_slot_id: row.get(4),
-        status: parsed(row.get(5), BookingStatus::parse)?,
-        guests: row.get(6),
-        code: row.get(7),
-        exclusive_date: row.get(8),
-        paid_by: parsed(row.get(9), PaidBy::parse)?,
-        credit_kind: row.get::<_, Option<&str>>(10).map(Arc::from),
-        token_used: row.get(11),
-        attending_location: row.get(12),
-        dominant_hand: parsed_or_null(row.get(13), Hand::parse)?,
-        attendance: parsed_or_null(row.get(14), Attendance::parse)?,
-        cancelled_at: row.get(15),
-        cancelled_by: row.get(16),
-        credit_returned_at: row.get(17),
-        returned_kind: row.get::<_, Option<&str>>(18).map(Arc::from),
-        refunded_by: row.get(19),
-        version: row.get(20),
-        created_at: row.get(21),
+        id: row.try_get(0)?,
+        contact_id: row.try_get(1)?,
+        slot_id: row.try_get(2)?,
+        offering_id: row.try_get(3)?,
+        booked_slot_id: row.try_get(4)?,
+        status: parsed(row.try_get(5)?, BookingStatus::parse)?,
+        guests: row.try_get(6)?,
+        code: row.try_get(7)?,
+        exclusive_date: row.try_get(8)?,
+        paid_by: parsed(row.try_get(9)?, PaidBy::parse)?,
+        credit_kind: row.try_get::<_, Option<&str>>(10)?.map(Arc::from),
+        token_used: row.try_get(11)?,
+        attending_location: row.try_get(12)?,
+        dominant_hand: parsed_or_null(row.try_get(13)?, Hand::parse)?,
+        attendance: parsed_or_null(row.try_get(14)?, Attendance::parse)?,
+        cancelled_at: row.try_get(15)?,
+        cancelled_by: row.try_get(16)?,
+        credit_returned_at: row.try_get(17)?,
+        returned_kind: row.try_get::<_, Option<&str>>(18)?.map(Arc::from),
+        refunded_by: row.try_get(19)?,
+        version: row.try_get(20)?,
+        created_at: row.try_get(21)?,
     })
 }
 

@@ -32,9 +32,11 @@ pub async fn prepare(client: &Client, app_role: &str, allow_unsafe: bool) -> Res
     client
         .batch_execute(
             "SET default_transaction_isolation = 'read committed';
-             SET synchronous_commit = on;
+             SELECT set_config('synchronous_commit', 'on', false)
+                 WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply');
              SET TimeZone = 'UTC';
-             SET lock_timeout = '1s';
+             -- Above the usual deadlock_timeout of 1 s: a deadlock must be told from a slow holder.
+             SET lock_timeout = '1500ms';
              SET statement_timeout = '10s';
              SET idle_in_transaction_session_timeout = '10s';
              SET jit = off;",

@@ -49,7 +49,7 @@ pub enum CommitError {
 pub async fn commit(client: &Object, org_id: Uuid, ledger: &Ledger, now: Timestamp) -> Result<(), CommitError> {
     let flight = writes_of(org_id, ledger, now);
     let statements = flight.prepare(client).await.map_err(CommitError::NotSent)?;
-    let results = flight.execute(client, &statements, "COMMIT").await;
+    let results = flight.commit(client, &statements).await;
 
     let mut lost = None;
     for result in results {
@@ -66,7 +66,13 @@ pub async fn commit(client: &Object, org_id: Uuid, ledger: &Ledger, now: Timesta
 /// Whether an error is PostgreSQL's verdict on a statement (ERROR), rather than the end of the session
 /// (FATAL, PANIC, a broken connection), which leaves the outcome of COMMIT open.
 fn is_verdict(error: &tokio_postgres::Error) -> bool {
-    error.as_db_error().is_some_and(|db| db.parsed_severity() == Some(Severity::Error))
+    match error.as_db_error() {
+        Some(db) => db.parsed_severity() == Some(Severity::Error),
+        // A parameter that could not be encoded: that statement never left, and ROLLBACK followed.
+        None => {
+            std::error::Error::source(error).is_some_and(|cause| !cause.is::<std::io::Error>()) && !error.is_closed()
+        }
+    }
 }
 
 /// Updates before inserts: a batch may cancel one booking and make another that it had excluded.
@@ -103,11 +109,17 @@ fn writes_of<'a>(org_id: Uuid, ledger: &'a Ledger, now: Timestamp) -> Flight<'a>
         writes.balances.iter().map(|(contact_id, kind)| (*contact_id, &**kind, ledger.balance(*contact_id, kind)));
     push_balances(&mut flight, UPDATE_BALANCES, org_id, changed_balances);
 
-    let bookings = |insert: bool| -> Vec<&Booking> {
+    let bookings = |insert: bool, live: bool| -> Vec<&Booking> {
         let wanted = writes.bookings.iter().filter(|(_, write)| (**write == RowWrite::Insert) == insert);
-        wanted.filter_map(|(id, _)| ledger.booking(*id)).collect()
+        wanted.filter_map(|(id, _)| ledger.booking(*id)).filter(|booking| booking.status.is_live() == live).collect()
     };
-    for (sql, rows) in [(UPDATE_BOOKINGS, bookings(false)), (INSERT_BOOKINGS, bookings(true))] {
+    // Those that give a day up before those that take one: the day is unique.
+    for (sql, rows) in [
+        (UPDATE_BOOKINGS, bookings(false, false)),
+        (UPDATE_BOOKINGS, bookings(false, true)),
+        (INSERT_BOOKINGS, bookings(true, false)),
+        (INSERT_BOOKINGS, bookings(true, true)),
+    ] {
         if !rows.is_empty() {
             flight.push(sql, booking_params(org_id, &rows, now));
         }
@@ -115,10 +127,11 @@ fn writes_of<'a>(org_id: Uuid, ledger: &'a Ledger, now: Timestamp) -> Flight<'a>
     if !writes.entries.is_empty() {
         flight.push(INSERT_ENTRIES, entry_params(org_id, ledger, now));
     }
+    // The journal before the links: of two attempts of one command the second then fails at its own key.
+    flight.push(INSERT_JOURNAL, journal_params(org_id, &writes.journal, now));
     if !writes.hubspot_links.is_empty() {
         flight.push(INSERT_HUBSPOT_LINKS, link_params(org_id, &writes.hubspot_links));
     }
-    flight.push(INSERT_JOURNAL, journal_params(org_id, &writes.journal, now));
     flight
 }
 

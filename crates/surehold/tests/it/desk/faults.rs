@@ -133,6 +133,69 @@ async fn a_row_that_somebody_holds_delays_only_its_own_commands() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_contact_that_somebody_holds_delays_only_its_own_commands() {
+    let school = School::open().await;
+    let session = school.session("Clinical Skills", 10).await;
+    let students = school.students(6, "cs_credits").await;
+    let owner = school.db.owner().await;
+    owner.batch_execute("BEGIN").await.unwrap();
+    owner.execute("SELECT 1 FROM contacts WHERE id = $1 FOR UPDATE", &[&students[2]]).await.unwrap();
+
+    let results = join_all(students.iter().map(|student| school.book(*student, session))).await;
+
+    for (student, result) in students.iter().zip(results) {
+        if *student == students[2] {
+            assert_eq!(result, Err(DeskError::Overloaded));
+        } else {
+            assert!(result.is_ok(), "{result:?}");
+        }
+    }
+    owner.batch_execute("ROLLBACK").await.unwrap();
+    school.laws_hold().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deadlock_is_told_from_a_slow_holder() {
+    let school = School::open().await;
+    let (one, two) = (school.session("Clinical Skills", 1).await, school.session("Clinical Skills", 1).await);
+    let (a, b) = (school.store.command().await.unwrap(), school.store.command().await.unwrap());
+    let lock = |slot| format!("SELECT 1 FROM slots WHERE id = '{slot}' FOR NO KEY UPDATE");
+    for (client, slot) in [(&a, one), (&b, two)] {
+        client.batch_execute(&format!("BEGIN; {}", lock(slot))).await.unwrap();
+    }
+
+    // Each waits for the other's row. The one that goes on first waits for the end of the other.
+    let (lock_one, lock_two) = (lock(one), lock(two));
+    let (mut ends_a, mut ends_b) = (Box::pin(a.batch_execute(&lock_two)), Box::pin(b.batch_execute(&lock_one)));
+    let victim = futures::future::select(&mut ends_a, &mut ends_b).await.factor_first().0;
+
+    let failure = surehold::store::constraints::classify(&victim.unwrap_err());
+    assert_eq!(failure, surehold::store::constraints::Failure::RunAgain);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_cannot_be_read_fails_only_its_own_commands_and_leaves_no_lock() {
+    let school = School::open().await;
+    let broken = school.session("Clinical Skills", 10).await;
+    let sound = school.session("Situational Judgment", 10).await;
+    let ann = school.student("ANN", &[("cs_credits", 1)]).await;
+    let bob = school.student("BOB", &[("sj_credits", 1)]).await;
+    let owner = school.db.owner().await;
+    // PostgreSQL has an instant that no clock shows.
+    owner.execute("UPDATE slots SET activates_at = 'infinity' WHERE id = $1", &[&broken]).await.unwrap();
+
+    let (hers, his) = futures::join!(school.book(ann, broken), school.book(bob, sound));
+
+    assert_eq!(hers, Err(DeskError::Internal));
+    assert!(his.is_ok(), "{his:?}");
+    // Nobody holds the row any more, and the queue goes on.
+    owner.batch_execute("SET lock_timeout = '500ms'").await.unwrap();
+    owner.execute("UPDATE slots SET activates_at = NULL WHERE id = $1", &[&broken]).await.unwrap();
+    school.book(ann, broken).await.expect("mended");
+    school.laws_hold().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_at_fault_does_not_take_others_with_it() {
     let school = School::open().await;
     let session = school.session("Clinical Skills", 30).await;
