@@ -199,8 +199,10 @@ pub struct AddContact {
 pub struct ChangeContact {
     /// Whom.
     pub contact_id: Uuid,
-    /// The new (student ID, email), upper and lower case.
-    pub identity: Option<(String, String)>,
+    /// The new student ID, upper case.
+    pub student_id: Option<String>,
+    /// The new email, lower case.
+    pub email: Option<String>,
     /// Given name.
     pub first_name: Option<String>,
     /// Family name.
@@ -297,6 +299,17 @@ pub struct Withhold {
     pub reason: Option<String>,
 }
 
+/// A (student ID, email) to look for. What is not given is that of the contact, read after its lock.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WantedIdentity {
+    /// Upper case.
+    pub student_id: Option<String>,
+    /// Lower case.
+    pub email: Option<String>,
+    /// Whose, where a part is not given.
+    pub of_contact: Option<Uuid>,
+}
+
 /// The rows that a command needs, known before anything is locked.
 #[derive(Debug, Default)]
 pub struct Needs {
@@ -309,7 +322,7 @@ pub struct Needs {
     /// Offerings to read, besides those of the slots.
     pub offerings: Vec<Uuid>,
     /// Contacts to look for by (student ID, email).
-    pub identities: Vec<(String, String)>,
+    pub identities: Vec<WantedIdentity>,
     /// Slots whose existence matters, not their seats: read without a lock.
     pub slots_to_see: Vec<Uuid>,
 }
@@ -331,10 +344,20 @@ impl Command {
             Command::MarkAttendance(c) => needs.bookings.push(c.booking_id),
             Command::RefundCredit(c) => needs.bookings.push(c.booking_id),
             Command::AdjustCredits(c) => needs.contacts.push(c.contact_id),
-            Command::AddContact(c) => needs.identities.push((c.student_id.clone(), c.email.clone())),
+            Command::AddContact(c) => needs.identities.push(WantedIdentity {
+                student_id: Some(c.student_id.clone()),
+                email: Some(c.email.clone()),
+                of_contact: None,
+            }),
             Command::ChangeContact(c) => {
                 needs.contacts.push(c.contact_id);
-                needs.identities.extend(c.identity.clone());
+                if c.student_id.is_some() || c.email.is_some() {
+                    needs.identities.push(WantedIdentity {
+                        student_id: c.student_id.clone(),
+                        email: c.email.clone(),
+                        of_contact: Some(c.contact_id),
+                    });
+                }
             }
             Command::OpenSlot(c) => {
                 needs.offerings.push(c.offering_id);

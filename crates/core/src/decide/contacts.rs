@@ -48,16 +48,18 @@ pub(super) fn add_contact(act: &mut Act<'_>, c: &AddContact) -> Result<Outcome, 
 
 pub(super) fn change_contact(act: &mut Act<'_>, c: &ChangeContact) -> Result<Outcome, Stop> {
     let before = act.contact(c.contact_id)?;
-    if let Some((student_id, email)) = &c.identity
-        && let Some(contact_id) = act.ledger.identity(student_id, email)
+    let mut after = before.clone();
+    // What is not given is completed from the locked row: two operators may change one half each.
+    if let Some(student_id) = &c.student_id {
+        after.student_id.clone_from(student_id);
+    }
+    if let Some(email) = &c.email {
+        after.email.clone_from(email);
+    }
+    if let Some(contact_id) = act.ledger.identity(&after.student_id, &after.email)
         && contact_id != before.id
     {
         return Err(Refusal::ContactExists { contact_id }.into());
-    }
-    let mut after = before.clone();
-    if let Some((student_id, email)) = c.identity.clone() {
-        after.student_id = student_id;
-        after.email = email;
     }
     if let Some(first_name) = &c.first_name {
         after.first_name.clone_from(first_name);

@@ -139,7 +139,8 @@ fn one_contact_per_student_id_and_email() {
 fn a_contact_takes_a_free_identity_and_leaves_the_old_one() {
     let mut w = world();
     let to = |id: &str, email: &str| ChangeContact {
-        identity: Some((id.to_owned(), email.to_owned())),
+        student_id: Some(id.to_owned()),
+        email: Some(email.to_owned()),
         ..change_contact(ANN)
     };
     assert_eq!(refusal(w.ask(to("1600000", "ben@example.org"))), Refusal::ContactExists { contact_id: BEN });

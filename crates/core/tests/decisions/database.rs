@@ -39,9 +39,14 @@ impl Database {
                 contacts.insert(booking.contact_id);
                 named.insert(booking.id);
             }
-            for (student_id, email) in needs.identities {
-                for contact in self.contacts.values().filter(|c| c.student_id == student_id && c.email == email) {
-                    ledger.load_identity(student_id.clone(), email.clone(), contact.id);
+            for wanted in needs.identities {
+                let own = wanted.of_contact.and_then(|id| self.contacts.get(&id));
+                let student_id = wanted.student_id.or(own.map(|c| c.student_id.clone()));
+                let email = wanted.email.or(own.map(|c| c.email.clone()));
+                let same =
+                    |c: &&Contact| Some(&c.student_id) == student_id.as_ref() && Some(&c.email) == email.as_ref();
+                for contact in self.contacts.values().filter(same) {
+                    ledger.load_identity(contact.student_id.clone(), contact.email.clone(), contact.id);
                 }
             }
             needs.slots_to_see.into_iter().filter(|id| self.slots.contains_key(id)).for_each(|id| {

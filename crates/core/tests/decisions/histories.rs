@@ -278,7 +278,10 @@ impl Life {
                     .command()
             }
             Wish::ChangeContact { who: contact, number } => {
-                ChangeContact { identity: Some(identity(*number)), ..change_contact(who(contact)) }.command()
+                let (student_id, email) = identity(*number);
+                // Sometimes one half only.
+                let email = number.is_multiple_of(2).then_some(email);
+                ChangeContact { student_id: Some(student_id), email, ..change_contact(who(contact)) }.command()
             }
             Wish::Open { offering, day: number, capacity, withheld } => {
                 OpenSlot { capacity: *capacity, withheld: *withheld, ..open(*offering, day(*number)) }.command()

@@ -313,7 +313,10 @@ fn change_contact_refuses_in_order() {
         &[
             ("IDEMPOTENCY_MISMATCH", key_used_before),
             ("CONTACT_NOT_FOUND", |c| c.request.contact_id = NOBODY),
-            ("CONTACT_EXISTS", |c| c.request.identity = Some(("1600000".to_owned(), "ben@example.org".to_owned()))),
+            ("CONTACT_EXISTS", |c| {
+                c.request.student_id = Some("1600000".to_owned());
+                c.request.email = Some("ben@example.org".to_owned());
+            }),
         ],
     );
 }

@@ -5,13 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
-use axum::serve::ListenerExt;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::connections;
 use super::database::Database;
 use crate::config::{Common, ServerOptions};
 use crate::desk::Desk;
@@ -89,31 +88,20 @@ impl Server {
         let app = http::App::new(store.clone(), desk.clone(), http);
         let worker = tokio::spawn(session_cancellation::resume(store.clone(), desk, asked(stopped.clone())));
 
-        let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
-        // Answers are small and complete: waiting for more to send would only add 40 ms.
-        let listener = listener.tap_io(|stream| {
-            let _ = stream.set_nodelay(true);
-        });
-        let serving = axum::serve(listener, service).with_graceful_shutdown(asked(stopped.clone())).into_future();
+        let serving = connections::serve(listener, http::router(app), asked(stopped.clone()));
         let grace = async {
             asked(stopped).await;
             tokio::time::sleep(GRACE).await;
         };
-        let result = tokio::select! {
-            result = serving => result.context("the server stopped"),
-            () = grace => {
-                tracing::warn!("some requests took longer than {} s and were cut off", GRACE.as_secs());
-                Ok(())
-            }
-        };
-        if result.is_err() {
-            worker.abort();
+        tokio::select! {
+            () = serving => {}
+            () = grace => tracing::warn!("some requests took longer than {} s and were cut off", GRACE.as_secs()),
         }
         let _ = tokio::time::timeout(Duration::from_secs(2), worker).await;
         store.close();
         database.close().await;
         tracing::info!("stopped");
-        result
+        Ok(())
     }
 }
 

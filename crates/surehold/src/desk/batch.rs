@@ -86,6 +86,11 @@ async fn after(fault: Fault, group: Vec<Job>) -> Vec<Vec<Job>> {
         Fault::Statement(Failure::ContactLocked, why) => {
             apart(group, &why, |needs| needs.contacts.first().or(needs.bookings.first()).copied())
         }
+        Fault::Statement(Failure::Unavailable, why) => {
+            tracing::error!(commands = group.len(), why, "the database cannot write");
+            group.into_iter().for_each(|job| job.give_up(DeskError::DatabaseUnavailable));
+            Vec::new()
+        }
         Fault::Statement(Failure::HubspotIdTaken, _) if group.len() == 1 => {
             let refusal = Refusal::invalid("hubspot_id", "belongs to another record");
             for job in group {

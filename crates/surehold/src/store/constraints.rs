@@ -17,6 +17,8 @@ pub enum Failure {
     HubspotIdTaken,
     /// A bug, a damaged database or a full disk: the command at fault must not take others with it.
     Isolate,
+    /// The server cannot write at all: its disk is full, it takes no more connections, it is read-only.
+    Unavailable,
     /// The connection or the server went away.
     ConnectionLost,
 }
@@ -45,6 +47,8 @@ pub fn classify(error: &tokio_postgres::Error) -> Failure {
             Some("hubspot_links_hubspot_id") => Failure::HubspotIdTaken,
             _ => Failure::Isolate,
         },
+        &SqlState::READ_ONLY_SQL_TRANSACTION => Failure::Unavailable,
+        code if code.code().starts_with("53") => Failure::Unavailable,
         _ => Failure::Isolate,
     }
 }

@@ -168,18 +168,23 @@ const LAWS: &[Law] = &[
                  FROM bookings b LEFT JOIN journal j ON j.org_id = b.org_id AND j.entity_id = b.id AND j.entity = 'booking'
                       AND j.event <> 'request.unchanged'
                  WHERE b.$org GROUP BY b.org_id, b.id
-                 HAVING count(j.id) <> b.version OR count(j.id) FILTER (WHERE
+                 HAVING count(j.id) <> b.version OR count(DISTINCT j.after ->> 'version') <> b.version OR count(j.id) FILTER (WHERE
                         j.after ->> 'version' = b.version::text AND j.after ->> 'status' = b.status) <> 1",
             ),
             found_by(
                 "slots",
-                "SELECT s.org_id, s.id, 'has no journal row' FROM slots s WHERE s.$org AND NOT EXISTS (
-                     SELECT FROM journal j WHERE j.org_id = s.org_id AND j.entity_id = s.id AND j.entity = 'slot')",
+                "SELECT s.org_id, s.id, format('was edited to version %s; the journal has %s rows that say so',
+                                               s.edit_version, count(j.id))
+                 FROM slots s LEFT JOIN journal j ON j.org_id = s.org_id AND j.entity_id = s.id AND j.entity = 'slot'
+                      AND j.event IN ('slot.opened', 'slot.changed', 'slot.blocked', 'slot.unblocked', 'slot.cancelled')
+                 WHERE s.$org GROUP BY s.org_id, s.id HAVING count(j.id) <> s.edit_version",
             ),
             found_by(
                 "contacts",
-                "SELECT c.org_id, c.id, 'has no journal row' FROM contacts c WHERE c.$org AND NOT EXISTS (
-                     SELECT FROM journal j WHERE j.org_id = c.org_id AND j.entity_id = c.id AND j.entity = 'contact')",
+                "SELECT c.org_id, c.id, format('is at version %s; the journal has %s rows that say so', c.version, count(j.id))
+                 FROM contacts c LEFT JOIN journal j ON j.org_id = c.org_id AND j.entity_id = c.id
+                      AND j.entity = 'contact' AND j.event IN ('contact.added', 'contact.changed')
+                 WHERE c.$org GROUP BY c.org_id, c.id HAVING count(j.id) <> c.version",
             ),
         ],
     },

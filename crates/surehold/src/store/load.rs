@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 use deadpool_postgres::Object;
 use jiff::Timestamp;
 use surehold_core::Ledger;
-use surehold_core::command::{Key, Request};
+use surehold_core::command::{Key, Request, WantedIdentity};
 use surehold_core::rows::{BookingStatus, OrgRules, Remembered};
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
@@ -28,7 +28,7 @@ pub struct Plan {
     bookings: BTreeSet<Uuid>,
     offerings: BTreeSet<Uuid>,
     slots_to_see: BTreeSet<Uuid>,
-    identities: BTreeSet<(String, String)>,
+    identities: BTreeSet<WantedIdentity>,
     keys: BTreeSet<(String, Arc<str>)>,
 }
 
@@ -124,8 +124,14 @@ static REMEMBERED: LazyLock<String> = LazyLock::new(|| {
 });
 static SLOTS_SEEN: LazyLock<String> = LazyLock::new(|| probe("id", "slots", ONE_ID, BY_ID, ""));
 static IDENTITIES: LazyLock<String> = LazyLock::new(|| {
-    let keys = "t.student_id = k.student_id AND t.email = k.email";
-    probe("student_id, email, id", "contacts", "$2::text[], $3::text[]) AS k(student_id, email", keys, "")
+    let own = |column| format!("(SELECT c.{column} FROM contacts c WHERE c.org_id = $1 AND c.id = k.contact_id)");
+    let keys = format!(
+        "t.student_id = COALESCE(k.student_id, {}) AND t.email = COALESCE(k.email, {})",
+        own("student_id"),
+        own("email")
+    );
+    let lists = "$2::text[], $3::text[], $4::uuid[]) AS k(student_id, email, contact_id";
+    probe("student_id, email, id", "contacts", lists, &keys, "")
 });
 
 /// The reads by key, for the test that looks at their plans.
@@ -161,8 +167,10 @@ pub async fn load(client: &Object, org_id: Uuid, plan: &Plan, locks: Locks) -> R
     let seen_ids: Vec<Uuid> = plan.slots_to_see.iter().copied().collect();
     let (keys, principals): (Vec<&str>, Vec<&str>) =
         plan.keys.iter().map(|(key, principal)| (key.as_str(), &**principal)).unzip();
-    let (student_ids, emails): (Vec<&str>, Vec<&str>) =
-        plan.identities.iter().map(|(student_id, email)| (student_id.as_str(), email.as_str())).unzip();
+    let identities = || plan.identities.iter();
+    let student_ids: Vec<Option<&str>> = identities().map(|wanted| wanted.student_id.as_deref()).collect();
+    let emails: Vec<Option<&str>> = identities().map(|wanted| wanted.email.as_deref()).collect();
+    let of_contacts: Vec<Option<Uuid>> = identities().map(|wanted| wanted.of_contact).collect();
     let (has_slots, has_contacts) = (!slot_ids.is_empty(), !contact_ids.is_empty());
 
     let mut flight = Flight::default();
@@ -182,7 +190,7 @@ pub async fn load(client: &Object, org_id: Uuid, plan: &Plan, locks: Locks) -> R
         flight.push_if(!booking_ids.is_empty(), &BOOKINGS_BY_ID, || vec![Box::new(org_id), Box::new(&booking_ids)]);
     let seen = flight.push_if(!seen_ids.is_empty(), &SLOTS_SEEN, || vec![Box::new(org_id), Box::new(&seen_ids)]);
     let identities = flight.push_if(!student_ids.is_empty(), &IDENTITIES, || {
-        vec![Box::new(org_id), Box::new(&student_ids), Box::new(&emails)]
+        vec![Box::new(org_id), Box::new(&student_ids), Box::new(&emails), Box::new(&of_contacts)]
     });
     // Last: what a concurrent command has written before this is read must not look like somebody else's work.
     let remembered = flight

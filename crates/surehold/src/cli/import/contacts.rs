@@ -251,9 +251,7 @@ fn changes(row: &ContactRow, contact: &KnownContact, seen: Option<&SeenContact>)
         };
         (news && file != now).then(|| file.clone())
     };
-    let identity = (row.student_id.clone(), row.email.clone());
     let news = seen.is_none_or(|seen| (seen.student_id.as_str(), seen.email.as_str()) != (&row.student_id, &row.email));
-    let identity = (news && (contact.student_id != identity.0 || contact.email != identity.1)).then_some(identity);
     let date = row.ndecc_exam_date.filter(|file| {
         let news = match seen.and_then(|seen| seen.ndecc_exam_date.as_ref()) {
             Some(before) => *before != date_text(*file),
@@ -263,12 +261,14 @@ fn changes(row: &ContactRow, contact: &KnownContact, seen: Option<&SeenContact>)
     });
     let change = ChangeContact {
         contact_id: contact.id,
-        identity,
+        student_id: (news && contact.student_id != row.student_id).then(|| row.student_id.clone()),
+        email: (news && contact.email != row.email).then(|| row.email.clone()),
         first_name: name(&row.first_name, seen.map(|seen| &seen.first_name), &contact.first_name),
         last_name: name(&row.last_name, seen.map(|seen| &seen.last_name), &contact.last_name),
         ndecc_exam_date: date,
     };
-    let nothing = change.identity.is_none()
+    let nothing = change.student_id.is_none()
+        && change.email.is_none()
         && change.first_name.is_none()
         && change.last_name.is_none()
         && change.ndecc_exam_date.is_none();

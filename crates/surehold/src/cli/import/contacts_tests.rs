@@ -105,7 +105,7 @@ fn only_what_changed_in_the_file_is_changed() {
     let change = changes(&file, &edited, Some(&seen)).expect("a change");
     assert_eq!(change.first_name.as_deref(), Some("Adah"));
     assert_eq!(change.ndecc_exam_date, Some(Some(jiff::civil::date(2027, 1, 2))));
-    assert_eq!((change.identity, change.last_name), (None, None));
+    assert_eq!((change.student_id, change.email, change.last_name), (None, None, None));
 }
 
 #[test]

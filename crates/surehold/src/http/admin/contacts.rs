@@ -224,9 +224,7 @@ pub async fn change_contact(
     let ndecc_exam_date = fields.clearable(NDECC_EXAM_DATE, kinds::date);
     fields.finish()?;
     let now = find::contact(&app, acting.org.id, &id).await?;
-    let identity = (student_id.is_some() || email.is_some())
-        .then(|| (student_id.unwrap_or(now.student_id), email.unwrap_or(now.email)));
-    let command = ChangeContact { contact_id: now.id, identity, first_name, last_name, ndecc_exam_date };
+    let command = ChangeContact { contact_id: now.id, student_id, email, first_name, last_name, ndecc_exam_date };
     let outcome = app.submit(&acting, admin_email, key.key(), Command::ChangeContact(command)).await?;
     let replayed = outcome.replayed;
     let changed = expect_answer!(outcome, ContactChanged)?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use surehold::desk::{Desk, DeskError, DeskOptions};
+use surehold::store::constraints::{Failure, classify};
 
 use crate::support::School;
 use crate::support::cut::{Cut, Wire};
@@ -164,13 +165,12 @@ async fn a_deadlock_is_told_from_a_slow_holder() {
         client.batch_execute(&format!("BEGIN; {}", lock(slot))).await.unwrap();
     }
 
-    // Each waits for the other's row. The one that goes on first waits for the end of the other.
+    // Each waits for the other's row: one of them is ended, so that the other can go on.
     let (lock_one, lock_two) = (lock(one), lock(two));
-    let (mut ends_a, mut ends_b) = (Box::pin(a.batch_execute(&lock_two)), Box::pin(b.batch_execute(&lock_one)));
-    let victim = futures::future::select(&mut ends_a, &mut ends_b).await.factor_first().0;
+    let (end_a, end_b) = futures::join!(a.batch_execute(&lock_two), b.batch_execute(&lock_one));
 
-    let failure = surehold::store::constraints::classify(&victim.unwrap_err());
-    assert_eq!(failure, surehold::store::constraints::Failure::RunAgain);
+    let failures: Vec<_> = [end_a, end_b].into_iter().filter_map(Result::err).map(|e| classify(&e)).collect();
+    assert_eq!(failures, [Failure::RunAgain]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

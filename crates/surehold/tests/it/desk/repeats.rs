@@ -1,6 +1,7 @@
 //! The same request again.
 
 use futures::future::join_all;
+use surehold_core::command::{ChangeContact, Command};
 use surehold_core::rows::BookingStatus;
 use surehold_core::{Answer, Refusal};
 
@@ -120,4 +121,31 @@ async fn a_refusal_is_not_remembered() {
     school.grant(student, "cs_credits", 1).await.unwrap();
 
     assert!(!school.book_with_key("k", student, session).await.unwrap().replayed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_operators_may_change_one_half_of_an_identity_each() {
+    let school = School::open().await;
+    let other = school.second_server();
+    let student = school.student("1500007", &[]).await;
+    let change = |student_id: Option<&str>, email: Option<&str>| {
+        let (student_id, email) = (student_id.map(str::to_owned), email.map(str::to_owned));
+        let change = ChangeContact { contact_id: student, student_id, email, ..ChangeContact::default() };
+        request(Command::ChangeContact(change))
+    };
+
+    let (a, b) = futures::join!(
+        school.desk.submit(school.org_id, change(Some("1600000"), None)),
+        other.submit(school.org_id, change(None, Some("new@example.org"))),
+    );
+
+    assert!(a.is_ok() && b.is_ok(), "{a:?} {b:?}");
+    let both = "SELECT count(*) FROM contacts WHERE student_id = '1600000' AND email = 'new@example.org'";
+    assert_eq!(school.number(both).await, 1);
+    // The other half counts, too: this pair is taken.
+    let twin = school.student("1600001", &[]).await;
+    let taken = ChangeContact { contact_id: twin, email: Some("new@example.org".to_owned()), ..Default::default() };
+    school.submit(Command::ChangeContact(taken)).await.expect("another student ID, so another pair");
+    let taken = ChangeContact { contact_id: twin, student_id: Some("1600000".to_owned()), ..Default::default() };
+    assert_eq!(refusal(school.submit(Command::ChangeContact(taken)).await).code(), "CONTACT_EXISTS");
 }
