@@ -1,6 +1,6 @@
 //! All settings. Each is a flag, an environment variable and a default; flags win over variables.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -10,11 +10,14 @@ use crate::desk::{CommitMode, DeskOptions};
 use crate::private_postgres;
 use crate::store::StoreOptions;
 
+/// The default of --data-dir.
+pub const DATA_DIR: &str = "./surehold-data";
+
 /// Where the database is, and how to log: what every command understands that uses the database.
 #[derive(Debug, Clone, Args)]
 pub struct Common {
     /// Folder of the private PostgreSQL and of demo.env. Not looked at when a database URL is given.
-    #[arg(long, env = "SUREHOLD_DATA_DIR", default_value = "./surehold-data", value_name = "DIR")]
+    #[arg(long, env = "SUREHOLD_DATA_DIR", default_value = DATA_DIR, value_name = "DIR")]
     pub data_dir: PathBuf,
 
     /// Use this PostgreSQL (15 or newer) instead of a private one: postgres://user:password@host/database.
@@ -57,7 +60,7 @@ pub enum LogFormat {
 #[derive(Debug, Clone, Args)]
 pub struct ServerOptions {
     /// Address and port to listen on; port 0 takes a free one and prints it.
-    #[arg(long, env = "SUREHOLD_LISTEN", default_value = "127.0.0.1:8787", value_name = "ADDRESS:PORT")]
+    #[arg(long, env = "SUREHOLD_LISTEN", default_value = "127.0.0.1:8787", value_name = "ADDRESS:PORT", value_parser = address)]
     pub listen: String,
 
     /// How commands share transactions: `lanes` commits together what waits together, `per_request` is the
@@ -123,6 +126,31 @@ impl Common {
         self.database_url.clone().filter(|url| !url.expose_secret().trim().is_empty())
     }
 
+    /// Where the database URL comes from.
+    fn database_url_source(&self) -> &'static str {
+        let Some(url) = self.surehold_database_url() else { return "DATABASE_URL" };
+        match std::env::var("SUREHOLD_DATABASE_URL") {
+            Ok(variable) if variable == url.expose_secret() => "SUREHOLD_DATABASE_URL",
+            _ => "--database-url",
+        }
+    }
+
+    /// Whether the database URL can be read at all.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says where it came from and what it should look like, without quoting it: it may
+    /// hold a password.
+    pub fn check_url(&self, url: &SecretString) -> anyhow::Result<()> {
+        match url.expose_secret().parse::<tokio_postgres::Config>() {
+            Ok(_) => Ok(()),
+            Err(error) => anyhow::bail!(
+                "{} is not a database URL ({error}). It looks like this: postgres://user:password@host/database",
+                self.database_url_source()
+            ),
+        }
+    }
+
     /// How to run the private PostgreSQL.
     pub fn private_postgres(&self) -> private_postgres::Options {
         private_postgres::Options { data_dir: self.data_dir.clone(), pg_bin: self.pg_bin.clone() }
@@ -133,6 +161,27 @@ impl Common {
         let mut options = StoreOptions::new(url.expose_secret());
         options.app_role.clone_from(&self.app_role);
         options
+    }
+}
+
+/// Whether a folder that somebody named can be one.
+///
+/// # Errors
+///
+/// It is a file.
+pub fn check_folder(path: &Path) -> anyhow::Result<()> {
+    let other = std::fs::metadata(path).is_ok_and(|found| !found.is_dir());
+    anyhow::ensure!(!other, "{} is a file, not a folder (--data-dir, SUREHOLD_DATA_DIR)", path.display());
+    Ok(())
+}
+
+/// An address and a port; whether they exist is found out by listening.
+fn address(text: &str) -> Result<String, String> {
+    match text.strip_prefix(':') {
+        Some(port) if port.parse::<u16>().is_ok() => {
+            Err(format!("give an address too: 0.0.0.0:{port} or 127.0.0.1:{port}"))
+        }
+        _ => Ok(text.to_owned()),
     }
 }
 
@@ -163,5 +212,24 @@ impl ServerOptions {
     /// How long a student's bearer token is good.
     pub fn token_lifetime(&self) -> Duration {
         Duration::from_secs(u64::from(self.token_minutes) * 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_alone_is_no_address() {
+        assert_eq!(address(":8080").unwrap_err(), "give an address too: 0.0.0.0:8080 or 127.0.0.1:8080");
+        assert!(address("127.0.0.1:0").is_ok() && address("[::1]:80").is_ok());
+    }
+
+    #[test]
+    fn a_file_is_no_data_folder() {
+        let program = std::env::current_exe().expect("a path");
+        let error = check_folder(&program).expect_err("a file").to_string();
+        assert!(error.contains("is a file, not a folder"), "{error}");
+        assert!(check_folder(&std::env::temp_dir()).is_ok() && check_folder(Path::new("/no/such/place")).is_ok());
     }
 }

@@ -3,8 +3,9 @@
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::error::SqlState;
 
-use crate::config::Common;
-use crate::private_postgres::{Attached, PrivatePostgres, attach, attach_or_create};
+use super::output::program;
+use crate::config::{Common, check_folder};
+use crate::private_postgres::{self, Attached, PrivatePostgres, attach, attach_or_create};
 use crate::store::connect::connect;
 use crate::store::migrate::{check_version, migrate};
 use crate::store::{Store, StoreError, StoreOptions, session};
@@ -33,6 +34,7 @@ impl Database {
         migrate_given: bool,
     ) -> anyhow::Result<Database> {
         if let Some(url) = url {
+            common.check_url(&url)?;
             let database = Database { url, server: Server::Given };
             if migrate_given {
                 database.migrate(common).await?;
@@ -41,7 +43,8 @@ impl Database {
             }
             return Ok(database);
         }
-        let server = PrivatePostgres::start(&common.private_postgres()).await?;
+        check_folder(&common.data_dir)?;
+        let server = PrivatePostgres::start(&common.private_postgres()).await.map_err(flags_named)?;
         let url = SecretString::from(server.connection_string());
         let database = Database { url, server: Server::Ours(server) };
         match database.migrate(common).await {
@@ -68,10 +71,13 @@ impl Database {
     /// For `migrate` and for the first organisation: the private cluster is made if there is none.
     pub async fn open(common: &Common, create: bool) -> anyhow::Result<Database> {
         if let Some(url) = common.database_url() {
+            common.check_url(&url)?;
             return Ok(Database { url, server: Server::Given });
         }
+        check_folder(&common.data_dir)?;
         let options = common.private_postgres();
-        let attached = if create { attach_or_create(&options).await } else { attach(&options).await }?;
+        let attached = if create { attach_or_create(&options).await } else { attach(&options).await };
+        let attached = attached.map_err(flags_named)?;
         Ok(Database { url: SecretString::from(attached.connection_string()), server: Server::Attached(attached) })
     }
 
@@ -87,9 +93,10 @@ impl Database {
                 ) =>
             {
                 anyhow::anyhow!(
-                    "this login cannot work as the role {}: {error}. Run `surehold migrate` as the owner, with the \
+                    "this login cannot work as the role {}: {error}. Run `{} migrate` as the owner, with the \
                      same --app-role",
-                    options.app_role
+                    options.app_role,
+                    program()
                 )
             }
             _ => error.into(),
@@ -120,6 +127,17 @@ impl Database {
             tracing::info!("applied migration {name}");
         }
         Ok(())
+    }
+}
+
+/// The same error in terms of the command line.
+fn flags_named(error: private_postgres::Error) -> anyhow::Error {
+    match error {
+        private_postgres::Error::BadBinaryFolder { problem } => anyhow::anyhow!(
+            "--pg-bin (or SUREHOLD_PG_BIN) cannot be used: {problem}. It takes the folder that holds `postgres` and \
+             `initdb` of PostgreSQL 15 or newer; without it the usual places are searched"
+        ),
+        error => error.into(),
     }
 }
 

@@ -14,11 +14,10 @@ use crate::store::settings::{self, Setting};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Reads one snapshot of the live data, while the server runs or when it does not, and checks every law in every
-organisation, hidden test organisations included. Exit code 0: all laws hold. 1: one is broken, and the rows at
-fault are listed. Settings that weaken the laws are warnings.
-
-  surehold doctor --json | jq '.laws[] | select(.violated > 0)'")]
+Reads one snapshot of the live data, while the server runs or when it does not, and checks every law in every \
+organisation, hidden test organisations included. Settings that weaken the laws are warnings.\n\n\
+Exit code 0: all laws hold. 1: one is broken, and the rows at fault are listed. 2: they could not be checked.\n\n  \
+surehold doctor --json | jq '.laws[] | select(.violated > 0)'")]
 pub struct DoctorArgs {
     /// Print JSON: {laws: […], settings: […], all_hold}.
     #[arg(long, env = "SUREHOLD_JSON")]
@@ -28,6 +27,13 @@ pub struct DoctorArgs {
 }
 
 pub async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
+    check(args).await.or_else(|error| {
+        eprintln!("surehold: {}", super::with_causes(&error));
+        Ok(ExitCode::from(2))
+    })
+}
+
+async fn check(args: DoctorArgs) -> anyhow::Result<ExitCode> {
     let database = Database::for_tool(&args.common).await?;
     database::with(database, async |database| {
         // Without the pools' time limits: a large database takes its time.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::database::{self, Database};
 use super::org::choose;
-use super::output::{say, table};
+use super::output::{printable, program, say, table};
 use crate::config::Common;
 use crate::store::api_keys::{self, Role};
 
@@ -51,6 +51,7 @@ pub struct ListArgs {
 #[derive(Debug, clap::Args)]
 pub struct RevokeArgs {
     /// The key's ID, as `surehold key list` shows it.
+    #[arg(value_parser = key_id)]
     id: Uuid,
     #[command(flatten)]
     common: Common,
@@ -62,6 +63,10 @@ enum RoleName {
     Admin,
     /// Book, cancel and read for any student of its organisation.
     Service,
+}
+
+fn key_id(text: &str) -> Result<Uuid, String> {
+    text.parse().map_err(|_| format!("{text:?} is not a key's ID. {} key list shows them.", program()))
 }
 
 impl KeyCommand {
@@ -81,7 +86,7 @@ pub async fn run(command: KeyCommand) -> anyhow::Result<ExitCode> {
         let client = store.read().await?;
         match &command {
             KeyCommand::Create(args) => create(&client, args).await,
-            KeyCommand::List(args) => list(&client, args.org.as_deref()).await,
+            KeyCommand::List(args) => list(&client, args).await,
             KeyCommand::Revoke(args) => revoke(&client, args.id).await,
         }
     })
@@ -91,7 +96,8 @@ pub async fn run(command: KeyCommand) -> anyhow::Result<ExitCode> {
 async fn create(client: &Client, args: &CreateArgs) -> anyhow::Result<ExitCode> {
     let name = args.name.trim();
     anyhow::ensure!(!name.is_empty() && name.chars().count() <= 200, "--name must have 1 to 200 characters");
-    let org = choose(client, args.org.as_deref()).await?;
+    anyhow::ensure!(!name.contains(char::is_control), "--name must not have control characters");
+    let org = choose(client, args.org.as_deref(), &args.common).await?;
     let role = match args.role {
         RoleName::Admin => Role::Admin,
         RoleName::Service => Role::Service,
@@ -103,8 +109,8 @@ async fn create(client: &Client, args: &CreateArgs) -> anyhow::Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(client: &Client, org: Option<&str>) -> anyhow::Result<ExitCode> {
-    let org = choose(client, org).await?;
+async fn list(client: &Client, args: &ListArgs) -> anyhow::Result<ExitCode> {
+    let org = choose(client, args.org.as_deref(), &args.common).await?;
     let rows: Vec<Vec<String>> = api_keys::list(client, org.id)
         .await?
         .into_iter()
@@ -124,9 +130,21 @@ async fn list(client: &Client, org: Option<&str>) -> anyhow::Result<ExitCode> {
 async fn revoke(client: &Client, id: Uuid) -> anyhow::Result<ExitCode> {
     let Some(key) = api_keys::find(client, id).await? else { anyhow::bail!("there is no key {id}") };
     if api_keys::revoke(client, key.org_id, id).await? {
-        say(format!("Revoked {} ({}).", key.name, id));
+        say(format!("Revoked {} ({}).", printable(&key.name), id));
     } else {
-        say(format!("{} ({}) was revoked before.", key.name, id));
+        say(format!("{} ({}) was revoked before.", printable(&key.name), id));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_an_id_is_refused_with_a_way_to_find_one() {
+        assert!(key_id(&Uuid::nil().to_string()).is_ok());
+        let problem = key_id("garbage").unwrap_err();
+        assert!(problem.starts_with("\"garbage\" is not a key's ID.") && problem.ends_with(" key list shows them."));
+    }
 }

@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use secrecy::ExposeSecret;
 
 use super::database::{self, Database};
-use super::output::say;
+use super::output::{first_org_hint, say};
 use crate::config::Common;
 use crate::store::migrate::migrate;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Migrations only go forward, and running this again changes nothing. Run it as the owner of the tables, before
+Migrations only go forward, and running this again changes nothing. Run it as the owner of the tables, before \
 the new version's `serve`. `serve` migrates a private database by itself; a given one only with --migrate.
 
   DATABASE_URL=postgres://owner@db.example.org/surehold surehold migrate")]
@@ -32,9 +32,7 @@ pub async fn run(args: MigrateArgs) -> anyhow::Result<ExitCode> {
         }
         say(format!("The database is at schema version {}.", report.version));
         if report.applied.iter().any(|name| name.starts_with("V0001")) {
-            say(
-                "It has no organisation yet: surehold org create --slug acme --name 'Acme Exams' --time-zone America/Toronto",
-            );
+            say(format!("It has no organisation yet: {}", first_org_hint(&args.common)));
         }
         Ok(ExitCode::SUCCESS)
     })

@@ -43,8 +43,8 @@ Examples:
 
 Each option is a flag or the environment variable that its help names; the flag wins.
 
-Without a database URL the program runs a private PostgreSQL in --data-dir. With one it
-uses that, and --data-dir is not looked at; the URL is the first of --database-url,
+Without a database URL the program runs a private PostgreSQL in --data-dir. With one it \
+uses that, and --data-dir is not looked at; the URL is the first of --database-url, \
 SUREHOLD_DATABASE_URL and DATABASE_URL.";
 
 #[derive(Debug, Subcommand)]
@@ -71,7 +71,7 @@ enum Command {
 }
 
 /// Runs the program. Exit codes: 0 done, 1 failed (or a law is broken, or a storm went wrong), 2 the
-/// command line or the file to import cannot be understood, 130 interrupted twice.
+/// command line or the file to import cannot be understood, or the doctor could not check, 130 interrupted twice.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Err(problem) = start_log(cli.command.common(), cli.command.is_server()) {

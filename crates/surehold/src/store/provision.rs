@@ -94,6 +94,7 @@ pub async fn create_org(client: &mut Client, org: &NewOrg) -> Result<Uuid, Store
     check(org)?;
     let id = Uuid::now_v7();
     let transaction = client.transaction().await?;
+    refuse_taken_hosts(&transaction, org).await?;
     insert_org(&transaction, id, org).await?;
     insert_credit_kinds(&transaction, id).await?;
     for offering in OFFERINGS {
@@ -111,8 +112,15 @@ fn check(org: &NewOrg) -> Result<(), StoreError> {
             org.slug
         )));
     }
-    if org.name.trim().is_empty() || org.name.chars().count() > 200 || org.name.contains('\0') {
-        return Err(StoreError::Unfit("the name of an organisation must have 1 to 200 characters".to_owned()));
+    if org.name.trim().is_empty() || org.name.chars().count() > 200 || org.name.contains(char::is_control) {
+        return Err(StoreError::Unfit(
+            "the name of an organisation must have 1 to 200 characters, and no control characters".to_owned(),
+        ));
+    }
+    if let Some(host) = hosts(org).into_iter().find(|host| !is_host_name(host)) {
+        return Err(StoreError::Unfit(format!(
+            "{host:?} is not a host name. Give the name alone, without https://, port and path: book.acme.example"
+        )));
     }
     if TimeZone::get(&org.time_zone).is_err() {
         return Err(StoreError::Unfit(format!(
@@ -123,11 +131,43 @@ fn check(org: &NewOrg) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The hosts as they are kept.
+fn hosts(org: &NewOrg) -> Vec<String> {
+    org.hosts.iter().map(|host| host.trim().to_ascii_lowercase()).collect()
+}
+
+/// Labels of letters, digits and hyphens, with dots between: no scheme, port or path.
+fn is_host_name(host: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let label =
+        |l: &str| (1..=63).contains(&l.len()) && l.chars().all(plain) && !l.starts_with('-') && !l.ends_with('-');
+    host.len() <= 253 && host.split('.').all(label)
+}
+
+/// A request's host must mean one organisation. Two that are made at once wait for each other here.
+async fn refuse_taken_hosts(transaction: &Transaction<'_>, org: &NewOrg) -> Result<(), StoreError> {
+    let hosts = hosts(org);
+    if hosts.is_empty() || org.is_test {
+        return Ok(());
+    }
+    transaction.execute("SELECT pg_advisory_xact_lock(hashtextextended('surehold orgs.hosts', 0))", &[]).await?;
+    let taken = transaction
+        .query_opt(
+            "SELECT o.slug, h.host FROM orgs o, unnest(o.hosts) AS h (host)
+             WHERE o.closed_at IS NULL AND NOT o.is_test AND lower(h.host) = ANY ($1) ORDER BY o.id, h.host LIMIT 1",
+            &[&hosts],
+        )
+        .await?;
+    let Some(taken) = taken else { return Ok(()) };
+    let (slug, host): (String, String) = (taken.try_get(0)?, taken.try_get(1)?);
+    Err(StoreError::Unfit(format!("the host {host} belongs to the organisation {slug:?} already")))
+}
+
 async fn insert_org(transaction: &Transaction<'_>, id: Uuid, org: &NewOrg) -> Result<(), StoreError> {
     let zones: BTreeMap<&str, &str> = LOCATIONS.iter().copied().collect();
     let zones = serde_json::to_value(zones).expect("text is always JSON");
     let secret: [u8; 32] = rand::random();
-    let hosts: Vec<String> = org.hosts.iter().map(|host| host.trim().to_ascii_lowercase()).collect();
+    let hosts = hosts(org);
     let inserted = transaction
         .execute(
             "INSERT INTO orgs (id, slug, name, time_zone, hosts, location_time_zones, token_secret, is_test)
@@ -200,10 +240,28 @@ mod tests {
             org("-x", "Demo", "UTC"),
             org("a b", "Demo", "UTC"),
             org("demo", " ", "UTC"),
+            org("demo", "De\u{1b}mo", "UTC"),
             org("demo", "Demo", "Toronto"),
         ] {
             assert!(check(&wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn hosts_are_plain_names() {
+        for right in ["localhost", "book.acme.example", "127.0.0.1", "xn--bcher-kva.example"] {
+            assert!(is_host_name(right), "{right}");
+        }
+        for wrong in
+            ["", "https://acme.example", "acme.example:80", "acme.example/book", "a b", "a..b", "-a", "a.", "*.a"]
+        {
+            assert!(!is_host_name(wrong), "{wrong}");
+        }
+        let mut org = org("demo", "Demo", "UTC");
+        org.hosts = vec![" Book.Acme.example ".to_owned()];
+        assert!(check(&org).is_ok());
+        org.hosts.push("acme.example:8787".to_owned());
+        assert!(check(&org).is_err());
     }
 
     #[test]

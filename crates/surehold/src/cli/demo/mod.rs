@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::Client;
 
-use super::output::say;
+use super::output::{hint_at, say, shell_path, shell_word};
 use super::server::{Server, stop_signal};
 use crate::config::{Common, ServerOptions};
 use crate::store::api_keys::{self, Role};
@@ -26,9 +26,9 @@ const SLUG: &str = "demo";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Runs a private PostgreSQL in --data-dir with a sample school in it: sessions in several cities, a few students
-with credits, and two API keys. Starting again on the same folder goes on where you left; delete the folder to
-start afresh. DATABASE_URL is ignored, so that no other database gets sample rows; --database-url and
+Runs a private PostgreSQL in --data-dir with a sample school in it: sessions in several cities, a few students \
+with credits, and two API keys. Starting again on the same folder goes on where you left; delete the folder to \
+start afresh. DATABASE_URL is ignored, so that no other database gets sample rows; --database-url and \
 SUREHOLD_DATABASE_URL are not.
 
   surehold demo --data-dir /tmp/demo --listen 127.0.0.1:0")]
@@ -110,8 +110,8 @@ async fn key(client: &Client, org: &OrgRow, known: Option<SecretString>, role: R
 
 async fn welcome(client: &Client, org: &OrgRow, server: &Server, env: &Path) -> anyhow::Result<()> {
     let url = server.url();
-    let data_dir = env.parent().filter(|dir| *dir != Path::new("./surehold-data"));
-    let data_dir = data_dir.map_or_else(String::new, |dir| format!(" --data-dir {}", shell_path(dir)));
+    let data_dir = env.parent().unwrap_or(env);
+    let (storm, doctor) = (hint_at(data_dir, "storm --seats 1 --clients 10"), hint_at(data_dir, "doctor"));
     let env = shell_path(env);
     let (student_id, email) = sample::FIRST_STUDENT;
     say(format!(
@@ -136,33 +136,11 @@ async fn welcome(client: &Client, org: &OrgRow, server: &Server, env: &Path) -> 
             session.id, session.local_date
         ));
     }
-    let program = this_program();
     say(format!(
-        "  # ten students, one seat\n  {program} storm --seats 1 --clients 10{data_dir}\n\n  \
-         # every law, checked on the live data\n  {program} doctor{data_dir}\n"
+        "  # ten students, one seat\n  {storm}\n\n  \
+         # every law, checked on the live data\n  {doctor}\n"
     ));
     Ok(())
-}
-
-/// How to call this program from the folder that it was started in.
-fn this_program() -> String {
-    let Ok(program) = std::env::current_exe() else { return "surehold".to_owned() };
-    let here = std::env::current_dir().unwrap_or_default();
-    shell_path(program.strip_prefix(here).unwrap_or(&program))
-}
-
-fn shell_path(path: &Path) -> String {
-    shell_word(&path.display().to_string())
-}
-
-/// Text as one word of a shell, quoted if need be.
-fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }
 
 /// Today in a time zone.

@@ -12,12 +12,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use importer::{Importer, Tally};
-use report::{Level, Report};
+use report::{Level, Place, Report};
 use table::Table;
 
 use super::database::{self, Database};
 use super::org::choose;
-use super::output::{grouped, say};
+use super::output::{grouped, printable, say};
 use crate::config::Common;
 use crate::desk::{Desk, DeskOptions};
 use crate::store::StoreOptions;
@@ -41,22 +41,22 @@ pub enum ImportCommand {
 }
 
 const SESSIONS: &str = "\
-A row is the session with its Record ID, else the one of its type, date, start and location. Only what changed
-in the file since its last import is changed, so running it twice changes nothing. Times are local to the
+A row is the session with its Record ID, else the one of its type, date, start and location. Only what changed \
+in the file since its last import is changed, so running it twice changes nothing. Times are local to the \
 location. \"Total Bookings\" that are not here become withheld seats.
 
-Rows that cannot be taken are listed in the report with their line and reason, and do not stop the others.
+Rows that cannot be taken are listed in the report with their line and reason, and do not stop the others. \
 Exit code 0 also then; 2 when nothing of the file can be read.
 
   surehold import sessions examples/sessions.csv --dry-run";
 
 const CONTACTS: &str = "\
-A row is the contact with its Record ID, else the one of its student ID and email (in any case). Only what
-changed in the file since its last import is changed, so running it twice changes nothing. A credit column
-counts as its difference from the last import: credits that were spent since do not come back. A contact that
+A row is the contact with its Record ID, else the one of its student ID and email (in any case). Only what \
+changed in the file since its last import is changed, so running it twice changes nothing. A credit column \
+counts as its difference from the last import: credits that were spent since do not come back. A contact that \
 was here before its first import keeps its credits.
 
-Rows that cannot be taken are listed in the report with their line and reason, and do not stop the others.
+Rows that cannot be taken are listed in the report with their line and reason, and do not stop the others. \
 Exit code 0 also then; 2 when nothing of the file can be read.
 
   surehold import contacts examples/contacts.csv --dry-run";
@@ -100,15 +100,28 @@ pub async fn run(command: ImportCommand) -> anyhow::Result<ExitCode> {
     let table = match read.and_then(|bytes| table::read(&bytes, columns)) {
         Ok(table) => table,
         Err(problem) => {
-            eprintln!("surehold: {} cannot be imported: {problem}", args.file.display());
+            eprintln!("surehold: {}", printable(&format!("{} cannot be imported: {problem}", args.file.display())));
+            return Ok(ExitCode::from(2));
+        }
+    };
+    // Before the first row: an import whose report cannot be written, or is the file itself, does nothing.
+    let place = match Place::find(args.report.as_deref(), &args.file) {
+        Ok(place) => place,
+        Err(problem) => {
+            eprintln!("surehold: {}", printable(&problem));
             return Ok(ExitCode::from(2));
         }
     };
     let database = Database::for_tool(&args.common).await?;
-    database::with(database, async |database| import(&command, &table, database).await).await
+    database::with(database, async |database| import(&command, &table, &place, database).await).await
 }
 
-async fn import(command: &ImportCommand, table: &Table, database: &Database) -> anyhow::Result<ExitCode> {
+async fn import(
+    command: &ImportCommand,
+    table: &Table,
+    place: &Place,
+    database: &Database,
+) -> anyhow::Result<ExitCode> {
     let args = command.args();
     let importer = importer(args, database).await?;
     let mut report = Report::default();
@@ -124,7 +137,7 @@ async fn import(command: &ImportCommand, table: &Table, database: &Database) -> 
     };
     tally.refused += bad;
     importer.store.close();
-    summarise(args, table, &tally, &mut report)?;
+    summarise(args, table, &tally, &mut report, place)?;
     if let Some(error) = fatal {
         return Err(error.context("the import was interrupted; what is done is done, run it again to go on"));
     }
@@ -139,16 +152,22 @@ async fn importer(args: &ImportArgs, database: &Database) -> anyhow::Result<Impo
     };
     let store = database.store(&options).await?;
     let client = store.read().await?;
-    let org = choose(&client, args.org.as_deref()).await?;
+    let org = choose(&client, args.org.as_deref(), &args.common).await?;
     let catalogue = catalogue(&client, org.id).await?;
     drop(client);
     let desk = Desk::new(store.clone(), DeskOptions::default());
     Ok(Importer { store, desk, org, catalogue, dry_run: args.dry_run })
 }
 
-fn summarise(args: &ImportArgs, table: &Table, tally: &Tally, report: &mut Report) -> anyhow::Result<()> {
+fn summarise(
+    args: &ImportArgs,
+    table: &Table,
+    tally: &Tally,
+    report: &mut Report,
+    place: &Place,
+) -> anyhow::Result<()> {
     if !table.ignored.is_empty() {
-        say(format!("Columns that were not used: {}", table.ignored.join(", ")));
+        say(printable(&format!("Columns that were not used: {}", table.ignored.join(", "))));
     }
     let lines = report.lines();
     let anything = !lines.is_empty();
@@ -161,7 +180,7 @@ fn summarise(args: &ImportArgs, table: &Table, tally: &Tally, report: &mut Repor
             (column, value) => format!("{column} {:?}", value.chars().take(60).collect::<String>()),
         };
         let not = if line.level == Level::Refused { "not imported: " } else { "" };
-        say(format!("line {}: {not}{what} {}", line.line, p.reason));
+        say(printable(&format!("line {}: {not}{what} {}", line.line, p.reason)));
     }
     if lines.len() > SHOWN_MAX {
         say(format!("… and {} more in the report", lines.len() - SHOWN_MAX));
@@ -175,10 +194,10 @@ fn summarise(args: &ImportArgs, table: &Table, tally: &Tally, report: &mut Repor
         grouped(tally.refused)
     ));
     // Written also when it is empty, if an older one lies there.
-    if let Some(path) = report.write(args.report.as_deref(), &args.file)?
+    if let Some(path) = report.write(place)?
         && anything
     {
-        say(format!("The report is {}.", path.display()));
+        say(printable(&format!("The report is {}.", path.display())));
     }
     Ok(())
 }

@@ -1,6 +1,10 @@
 //! The report of an import: which rows were not taken, and what is worth knowing of others.
 
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use anyhow::Context;
 
 use super::table::Problem;
 
@@ -30,6 +34,64 @@ pub struct Report {
     lines: Vec<Line>,
 }
 
+/// Where the report goes: a file that can be written and is not the one that is imported.
+#[derive(Debug)]
+pub struct Place {
+    path: PathBuf,
+    /// Somebody asked for it, so it is written even if it is empty.
+    wanted: bool,
+}
+
+impl Place {
+    /// Where the caller wants it; else beside us, else where temporary files go.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says why there can be no report.
+    pub fn find(wanted: Option<&Path>, source: &Path) -> Result<Place, String> {
+        let name = format!("{}.report.csv", source.file_name().unwrap_or_default().to_string_lossy());
+        let places = match wanted {
+            Some(path) => vec![path.to_owned()],
+            None => vec![PathBuf::from(&name), std::env::temp_dir().join(&name)],
+        };
+        let mut problem = String::new();
+        for path in places {
+            match try_write(&path, source) {
+                Ok(()) => return Ok(Place { path, wanted: wanted.is_some() }),
+                Err(why) => problem = why,
+            }
+        }
+        Err(problem)
+    }
+}
+
+/// Finds out whether a report can be written, and leaves everything as it was.
+fn try_write(path: &Path, source: &Path) -> Result<(), String> {
+    if is_same_file(path, source) {
+        return Err(format!(
+            "the report {} is the file to import, and would overwrite it. Give another with --report",
+            path.display()
+        ));
+    }
+    // A pipe or a device is not touched before there is something to write.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        return Ok(());
+    }
+    let is_new = fs::symlink_metadata(path).is_err();
+    let opened = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    opened.map_err(|error| format!("cannot write the report {}: {error}", path.display()))?;
+    if is_new {
+        let _ = fs::remove_file(path);
+    }
+    Ok(())
+}
+
+fn is_same_file(path: &Path, source: &Path) -> bool {
+    let (Ok(a), Ok(b)) = (fs::metadata(path), fs::metadata(source)) else { return false };
+    let same_name = || matches!((path.canonicalize(), source.canonicalize()), (Ok(a), Ok(b)) if a == b);
+    b.is_file() && ((a.dev(), a.ino()) == (b.dev(), b.ino()) || same_name())
+}
+
 impl Report {
     /// A row that was not imported, with all that is wrong with it.
     pub fn refuse(&mut self, line: u64, problems: impl IntoIterator<Item = Problem>) {
@@ -47,26 +109,15 @@ impl Report {
         &self.lines
     }
 
-    /// Writes the report to where the caller wants it; else beside us, else where temporary files go.
-    /// `None`: there is nothing to report, and no old report to replace.
-    pub fn write(&mut self, wanted: Option<&Path>, source: &Path) -> anyhow::Result<Option<PathBuf>> {
-        let name = format!("{}.report.csv", source.file_name().unwrap_or_default().to_string_lossy());
-        let places = match wanted {
-            Some(path) => vec![path.to_owned()],
-            None => vec![PathBuf::from(&name), std::env::temp_dir().join(&name)],
-        };
-        if self.lines.is_empty() && wanted.is_none() && !places[0].exists() {
+    /// Writes the report. `None`: there is nothing to report, and no old report to replace.
+    pub fn write<'p>(&mut self, place: &'p Place) -> anyhow::Result<Option<&'p Path>> {
+        let path = &place.path;
+        if self.lines.is_empty() && !place.wanted && !path.exists() {
             return Ok(None);
         }
         let text = self.csv()?;
-        let mut problem = String::new();
-        for path in places {
-            match std::fs::write(&path, &text) {
-                Ok(()) => return Ok(Some(path)),
-                Err(error) => problem = format!("cannot write the report {}: {error}", path.display()),
-            }
-        }
-        anyhow::bail!(problem)
+        std::fs::write(path, &text).with_context(|| format!("cannot write the report {}", path.display()))?;
+        Ok(Some(path))
     }
 
     fn csv(&mut self) -> anyhow::Result<Vec<u8>> {
@@ -77,14 +128,21 @@ impl Report {
                 Level::Refused => "not imported",
                 Level::Note => "note",
             };
-            let value = shortened(&line.problem.value);
-            writer.write_record([&line.line.to_string(), result, line.problem.column, &value, &line.problem.reason])?;
+            let value = no_formula(shortened(&line.problem.value));
+            let reason = no_formula(line.problem.reason.clone());
+            writer.write_record([&line.line.to_string(), result, line.problem.column, &value, &reason])?;
         }
         Ok(writer.into_inner()?)
     }
 }
 
-fn shortened(value: &str) -> String {
+/// A spreadsheet would take such text for a formula, and work it out.
+fn no_formula(text: String) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
+}
+
+/// The beginning of a text that may be very long.
+pub fn shortened(value: &str) -> String {
     if value.chars().count() <= 200 { value.to_owned() } else { value.chars().take(200).chain(['…']).collect() }
 }
 
@@ -104,5 +162,36 @@ mod tests {
             "line,result,column,value,reason\n3,not imported,Email,\"a,b\",bad\n\
              3,not imported,Email,\"a,b\",worse\n9,note,Email,\"a,b\",known\n"
         );
+    }
+
+    #[test]
+    fn what_a_spreadsheet_would_work_out_is_made_text() {
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)"] {
+            assert_eq!(no_formula(formula.to_owned()), format!("'{formula}"));
+        }
+        assert_eq!(no_formula("a=1".to_owned()), "a=1");
+    }
+
+    #[test]
+    fn a_report_is_never_the_source_and_has_to_be_writable() {
+        let folder = std::env::temp_dir().join(format!("surehold-report-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let (source, link, hard, old) =
+            (folder.join("a.csv"), folder.join("link"), folder.join("hard"), folder.join("old"));
+        fs::write(&source, "x").expect("written");
+        fs::write(&old, "old").expect("written");
+        std::os::unix::fs::symlink(&source, &link).expect("a link");
+        fs::hard_link(&source, &hard).expect("a link");
+        for same in [&source, &link, &hard, &folder.join("./a.csv")] {
+            assert!(Place::find(Some(same), &source).unwrap_err().contains("is the file to import"), "{same:?}");
+        }
+        assert!(Place::find(Some(&folder), &source).unwrap_err().contains("cannot write"));
+        assert!(Place::find(Some(&folder.join("none/r.csv")), &source).unwrap_err().contains("cannot write"));
+        assert!(Place::find(Some(&old), &source).is_ok() && Place::find(Some(Path::new("/dev/null")), &source).is_ok());
+        let fresh = Place::find(Some(&folder.join("new.csv")), &source).expect("a place");
+        assert!(!fresh.path.exists(), "trying leaves nothing behind");
+        assert_eq!(fs::read_to_string(&old).expect("read"), "old");
+        assert_eq!(fs::read_to_string(&source).expect("read"), "x");
+        fs::remove_dir_all(folder).expect("removed");
     }
 }

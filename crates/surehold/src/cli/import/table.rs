@@ -3,6 +3,8 @@
 
 use std::cell::RefCell;
 
+use super::report::shortened;
+
 /// A column that an import understands.
 pub struct Column {
     /// Its name in reports, and the usual one in files.
@@ -112,9 +114,10 @@ fn find_columns(heading: &[String], wanted: &[Column]) -> Result<(Vec<Found>, Ve
     }
     if !missing.is_empty() {
         return Err(format!(
-            "it has no column {}. Its first line has to name the columns; it has: {}",
+            "it lacks the {} {}. Its first line has to name the columns; it has: {}",
+            if missing.len() == 1 { "column" } else { "columns" },
             missing.join(", "),
-            heading.join(", ")
+            shortened(&heading.join(", "))
         ));
     }
     let ignored =
@@ -268,7 +271,8 @@ mod tests {
     #[test]
     fn a_file_without_its_columns_is_refused_and_they_are_named() {
         let problem = |text: &[u8]| read(text, COLUMNS).err().expect("refused");
-        assert!(problem(b"A,B\n1,2\n").contains("no column Student ID, Email"));
+        assert!(problem(b"A,B\n1,2\n").contains("it lacks the columns Student ID, Email."));
+        assert!(problem(b"Email,B\n1,2\n").contains("it lacks the column Student ID."));
         assert!(problem(b"").contains("empty"));
         assert!(problem(b"Email,Student Email,Student ID\n").contains("2 times"));
         assert!(problem(b"\xff\xfeS\0").contains("UTF-16"));

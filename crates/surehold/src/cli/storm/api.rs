@@ -7,6 +7,8 @@ use reqwest::{Client, Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+use crate::cli::output::program;
+
 /// A server, and the key that we show it.
 #[derive(Clone)]
 pub struct Api {
@@ -76,8 +78,9 @@ impl Api {
         }
         if error.is_connect() {
             return anyhow::anyhow!(
-                "nothing answers at {}. Start a server (`surehold demo`), or give another address with --url",
-                self.url
+                "nothing answers at {}. Start a server (`{} demo`), or give another address with --url",
+                self.url,
+                program()
             );
         }
         if error.is_timeout() {

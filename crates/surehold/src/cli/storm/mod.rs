@@ -20,11 +20,12 @@ use tokio::sync::Barrier;
 use self::api::{Api, Reply};
 use self::verdict::{Shot, Verdict};
 use super::demo::EnvFile;
-use super::output::say;
+use super::output::{hint_at, say};
+use crate::config::{DATA_DIR, check_folder};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Works in a test organisation of its own: hidden everywhere, closed afterwards. Exit code 0: exactly as many
+Works in a test organisation of its own: hidden everywhere, closed afterwards. Exit code 0: exactly as many \
 bookings as seats, everybody else refused with EXAM_FULL, credits right, laws hold. 1: anything else.
 
 Server and key come from the flags, else SUREHOLD_URL and SUREHOLD_ADMIN_KEY, else demo.env in --data-dir.
@@ -45,7 +46,7 @@ pub struct StormArgs {
     #[arg(long, env = "SUREHOLD_ADMIN_KEY", hide_env_values = true, value_name = "KEY")]
     admin_key: Option<SecretString>,
     /// Folder of the demo, for its demo.env.
-    #[arg(long, env = "SUREHOLD_DATA_DIR", default_value = "./surehold-data", value_name = "DIR")]
+    #[arg(long, env = "SUREHOLD_DATA_DIR", default_value = DATA_DIR, value_name = "DIR")]
     data_dir: PathBuf,
 }
 
@@ -53,8 +54,18 @@ pub struct StormArgs {
 const SETTING_UP_AT_ONCE: usize = 16;
 
 pub async fn run(args: StormArgs) -> anyhow::Result<ExitCode> {
-    let admin = target(&args)?;
-    let reply = admin.post("/api/admin/test-orgs", &json!({})).await?.expect(201, "make a test organisation")?;
+    check_folder(&args.data_dir)?;
+    let (admin, key_file) = target(&args)?;
+    let reply = admin.post("/api/admin/test-orgs", &json!({})).await?;
+    let refused = matches!(reply.status.as_u16(), 401 | 403);
+    let reply = reply.expect(201, "make a test organisation").map_err(|error| match key_file {
+        Some(path) if refused => anyhow::anyhow!(
+            "{error}. The key came from {}; starting `{}` again makes new ones there",
+            path.display(),
+            hint_at(&args.data_dir, "demo")
+        ),
+        _ => error,
+    })?;
     let org_id = reply.text("org_id")?;
     let verdict = storm(&args, &admin, &reply).await;
     // Whatever came of it, nothing stays open.
@@ -67,18 +78,21 @@ pub async fn run(args: StormArgs) -> anyhow::Result<ExitCode> {
     Ok(if verdict.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn target(args: &StormArgs) -> anyhow::Result<Api> {
+/// The server, and the file that the key came from, if it did.
+fn target(args: &StormArgs) -> anyhow::Result<(Api, Option<PathBuf>)> {
     let path = EnvFile::path(&args.data_dir);
     let file = EnvFile::read(&path).unwrap_or_default();
     let url = args.url.clone().or(file.url).unwrap_or_else(|| "http://127.0.0.1:8787".to_owned());
     let key = args.admin_key.clone().or(file.admin_key).with_context(|| {
         format!(
-            "no admin key: give one with --admin-key or SUREHOLD_ADMIN_KEY (`surehold key create --role admin --name storm` \
-             makes one), or start `surehold demo`, which writes {}",
+            "no admin key: give one with --admin-key or SUREHOLD_ADMIN_KEY (`{}` makes one), or start `{}`, which \
+             writes {}",
+            hint_at(&args.data_dir, "key create --role admin --name storm"),
+            hint_at(&args.data_dir, "demo"),
             path.display()
         )
     })?;
-    Api::new(&url, key)
+    Ok((Api::new(&url, key)?, args.admin_key.is_none().then_some(path)))
 }
 
 struct Student {
