@@ -103,6 +103,10 @@ fn too_large(max: usize) -> ApiError {
 }
 
 fn parse(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    if bytes.trim_ascii().is_empty() {
+        let sentence = "The body is empty. Send a JSON object.";
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_JSON", sentence));
+    }
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(members)) => Ok(members),
         Ok(_) => Err(ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_JSON", "The body must be a JSON object.")),

@@ -89,9 +89,9 @@ impl ApiError {
         ApiError::new(StatusCode::NOT_FOUND, code, sentence)
     }
 
-    /// 500. `cause` goes to the log.
+    /// 500. `cause` goes to the log. Says nothing of what was done: who knows that nothing was, says so.
     pub fn internal(cause: impl Into<String>) -> ApiError {
-        let sentence = "Something went wrong on our side. Nothing was changed. Please quote the request id.";
+        let sentence = "Something went wrong on our side. Please quote the request id.";
         let mut error = ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", sentence);
         error.cause = Some(Arc::from(cause.into()));
         error
@@ -104,6 +104,17 @@ impl ApiError {
             ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE", sentence).with_retry_after(2);
         error.cause = cause.map(Arc::from);
         error
+    }
+
+    /// 503: the command of this key was done, and what the answer needs could not be read afterwards.
+    pub fn after_commit(error: impl Into<ApiError>, key: &str) -> ApiError {
+        let error = error.into();
+        let sentence = "It was done, but the answer could not be read. Repeat it with this Idempotency-Key to see it.";
+        let mut after = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "OUTCOME_UNKNOWN", sentence)
+            .with_details(json!({ "idempotency_key": key }))
+            .with_retry_after(1);
+        after.cause = Some(error.cause.unwrap_or_else(|| Arc::from(error.sentence)));
+        after
     }
 
     /// The same with details.
@@ -149,11 +160,23 @@ impl IntoResponse for ApiError {
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> ApiError {
+        if let Refusal::Invalid(fields) = refusal {
+            let named = fields.into_iter().map(|(field, problem)| (callers_name(field).to_owned(), problem));
+            return ApiError::invalid(named.collect());
+        }
         let error = ApiError::new(status_of(&refusal), refusal.code(), refusal.to_string());
         match refusal.details() {
             Some(details) => error.with_details(details),
             None => error,
         }
+    }
+}
+
+/// What callers know a field as that the desk names.
+fn callers_name(field: &str) -> &str {
+    match field {
+        "status" => "is_active",
+        same => same,
     }
 }
 
@@ -207,7 +230,12 @@ impl From<DeskError> for ApiError {
             )
             .with_details(json!({ "idempotency_key": key }))
             .with_retry_after(1),
-            DeskError::Internal => ApiError::internal("the desk reported an internal error and logged it"),
+            DeskError::Internal => {
+                let mut error = ApiError::internal("the desk reported an internal error and logged it");
+                error.sentence =
+                    "Something went wrong on our side. Nothing was changed. Please quote the request id.".to_owned();
+                error
+            }
         }
     }
 }

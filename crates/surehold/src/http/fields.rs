@@ -51,6 +51,7 @@ pub const REASON: Name = Name(&["reason"]);
 pub const LIMIT: Name = Name(&["limit"]);
 
 /// Reads a request's fields.
+#[derive(Clone)]
 pub struct Fields {
     members: Map<String, Value>,
     problems: BTreeMap<String, String>,

@@ -1,10 +1,11 @@
 //! The kinds of values that fields hold: from JSON to what the program works with, or what is wrong.
 //!
-//! Text is trimmed and may not contain NUL (PostgreSQL cannot store it). Nothing is escaped: values are
+//! Text is trimmed and may not contain control characters, except that notes may have several lines. Nothing is escaped: values are
 //! parameters of statements and members of JSON, never parts of them.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use surehold_core::rows::{Attendance, Hand, SlotStatus};
@@ -21,6 +22,12 @@ pub fn text(max: usize) -> impl Fn(&Value) -> Read<String> {
     move |value| checked_text(value.as_str().ok_or("must be text")?, max)
 }
 
+/// A reason or note: text that may have several lines.
+pub fn note(value: &Value) -> Read<String> {
+    let text = value.as_str().ok_or("must be text")?;
+    checked(text, NOTE_MAX, |c| c.is_control() && !matches!(c, '\n' | '\r'))
+}
+
 /// Text that callers also send as a number, such as an ID made of digits.
 fn text_or_number(value: &Value, max: usize) -> Read<String> {
     match value {
@@ -30,13 +37,17 @@ fn text_or_number(value: &Value, max: usize) -> Read<String> {
 }
 
 fn checked_text(text: &str, max: usize) -> Read<String> {
+    checked(text, max, char::is_control)
+}
+
+fn checked(text: &str, max: usize, is_bad: impl Fn(char) -> bool) -> Read<String> {
     let text = text.trim();
     let length = text.chars().count();
     if length > max {
         return Err(format!("may have at most {max} characters, not {length}"));
     }
-    if text.contains('\0') {
-        return Err("must not contain a NUL character".to_owned());
+    if text.contains(is_bad) {
+        return Err("must not contain control characters".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -78,7 +89,7 @@ pub fn date(value: &Value) -> Read<Date> {
         return Err("must be a date such as 2026-10-23".to_owned());
     }
     let date: Date = day.parse().map_err(|_| "must be a date such as 2026-10-23")?;
-    if !(2000..=2200).contains(&date.year()) {
+    if !YEARS.contains(&date.year()) {
         return Err("must be a date between the years 2000 and 2200".to_owned());
     }
     Ok(date)
@@ -115,14 +126,30 @@ pub enum Moment {
     Local(DateTime),
 }
 
-/// A moment, with an offset or without.
+/// Years in which things take place. Others are slips of the keyboard, and the database knows fewer than we.
+const YEARS: std::ops::RangeInclusive<i16> = 2000..=2200;
+/// What is wrong with a moment in another year.
+pub const WRONG_YEAR: &str = "must be between the years 2000 and 2200";
+
+/// Whether an instant is in a year in which things take place.
+pub fn is_in_range(at: Timestamp) -> bool {
+    YEARS.contains(&TimeZone::UTC.to_datetime(at).year())
+}
+
+/// A moment between the years 2000 and 2200, with an offset or without.
 pub fn moment(value: &Value) -> Read<Moment> {
     const PROBLEM: &str = "must be a date and time such as 2026-10-23T09:00:00-04:00";
     let text = value.as_str().ok_or(PROBLEM)?.trim();
+    let wrong_year = || WRONG_YEAR.to_owned();
     if let Ok(at) = text.parse::<Timestamp>() {
-        return Ok(Moment::Instant(at));
+        return if is_in_range(at) { Ok(Moment::Instant(at)) } else { Err(wrong_year()) };
     }
-    text.parse::<DateTime>().map(Moment::Local).map_err(|_| PROBLEM.to_owned())
+    // An instant that is too far away to be one reads as a clock's time in a wrong year.
+    let clock: DateTime = text.strip_suffix(['Z', 'z']).unwrap_or(text).parse().map_err(|_| PROBLEM)?;
+    if !YEARS.contains(&clock.year()) {
+        return Err(wrong_year());
+    }
+    text.parse().map(Moment::Local).map_err(|_| PROBLEM.to_owned())
 }
 
 /// A whole number within limits; digits in quotes count as a number.
@@ -216,7 +243,7 @@ pub fn mock_set(value: &Value) -> Read<String> {
 /// An IANA time zone.
 pub fn time_zone(value: &Value) -> Read<String> {
     let name = text(64)(value)?;
-    let zone = jiff::tz::TimeZone::get(&name).map_err(|_| "must be an IANA time zone such as America/Toronto")?;
+    let zone = TimeZone::get(&name).map_err(|_| "must be an IANA time zone such as America/Toronto")?;
     Ok(zone.iana_name().unwrap_or(&name).to_owned())
 }
 
@@ -254,6 +281,33 @@ mod tests {
         for bad in ["9:05", "24:00", "09:60", "0905", "09:05:30", "+9:05"] {
             assert!(time(&json!(bad)).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn moments_are_in_years_in_which_things_take_place() {
+        assert!(matches!(moment(&json!("2026-10-23T09:00:00-04:00")), Ok(Moment::Instant(_))));
+        assert!(matches!(moment(&json!("2026-10-23T09:00")), Ok(Moment::Local(_))));
+        for far in [
+            "9999-12-31T23:59:59",
+            "9999-12-31T23:59:59Z",
+            "9999-12-31T23:59:59-04:00",
+            "2201-01-01T00:00:00Z",
+            "1999-12-31T23:59:59Z",
+            "-009999-01-01T00:00:00Z",
+            "1999-12-31T23:59",
+        ] {
+            assert_eq!(moment(&json!(far)), Err(WRONG_YEAR.to_owned()), "{far}");
+        }
+        assert!(moment(&json!("2026-10-23T09:00ZZ")).is_err_and(|problem| problem != WRONG_YEAR));
+    }
+
+    #[test]
+    fn only_notes_have_lines_and_nothing_has_other_control_characters() {
+        assert_eq!(note(&json!("one\r\ntwo")), Ok("one\r\ntwo".to_owned()));
+        for bad in ["a\0b", "a\u{1b}[31mb", "a\u{7}b", "a\u{85}b"] {
+            assert!(note(&json!(bad)).is_err() && text(9)(&json!(bad)).is_err(), "{bad:?}");
+        }
+        assert!(text(9)(&json!("a\nb")).is_err() && reference(&json!("a\tb")).is_err());
     }
 
     #[test]

@@ -48,7 +48,8 @@ impl<K: Eq + Hash + Clone> Limit<K> {
         let wait = until.wait_time_from(DefaultClock::default().now());
         // Rounded up: who comes back when told is let in.
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        let sentence = format!("Too many requests. Please wait {seconds} seconds before the next one.");
+        let unit = if seconds == 1 { "second" } else { "seconds" };
+        let sentence = format!("Too many requests. Please wait {seconds} {unit} before the next one.");
         let header = |text: String| HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""));
         Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", sentence)
             .with_details(
@@ -177,5 +178,10 @@ mod tests {
         let error = limits.count_student("A").expect_err("the third call");
         assert_eq!(error.status, StatusCode::TOO_MANY_REQUESTS);
         assert!(error.headers.iter().any(|(name, value)| name == "retry-after" && value == "30"));
+        assert!(error.sentence.contains("wait 30 seconds"), "{}", error.sentence);
+
+        let quick = Limits::new(&HttpOptions { student_calls_per_minute: 60, ..HttpOptions::default() });
+        let error = (0..200).find_map(|_| quick.count_student("A").err()).expect("more than sixty calls");
+        assert!(error.sentence.contains("wait 1 second before"), "{}", error.sentence);
     }
 }

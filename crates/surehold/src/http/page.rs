@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -24,7 +24,35 @@ pub struct Page<C> {
 /// The place of a session in a list: start, then id.
 pub type ByStart = (Timestamp, Uuid);
 
-impl<C: Serialize + DeserializeOwned> Page<C> {
+/// What a cursor holds.
+pub trait Place: Serialize + DeserializeOwned {
+    /// Whether a list can have given it out, as far as that can be seen: what the database cannot even be
+    /// asked about, it did not.
+    fn is_possible(&self) -> bool;
+}
+
+impl Place for Uuid {
+    fn is_possible(&self) -> bool {
+        true
+    }
+}
+
+impl Place for ByStart {
+    /// A date at the edge of what is allowed may be a day further in UTC.
+    fn is_possible(&self) -> bool {
+        let day = SignedDuration::from_hours(24);
+        kinds::is_in_range(self.0.saturating_add(day).unwrap_or(self.0))
+            || kinds::is_in_range(self.0.saturating_sub(day).unwrap_or(self.0))
+    }
+}
+
+impl Place for (String, String) {
+    fn is_possible(&self) -> bool {
+        !self.0.contains('\0') && !self.1.contains('\0')
+    }
+}
+
+impl<C: Place> Page<C> {
     /// Reads `limit` (`usual` if absent, at most `max`) and `cursor`.
     pub fn read(fields: &mut Fields, usual: i64, max: i64) -> Page<C> {
         let limit = fields.optional(LIMIT, kinds::integer(1, max)).unwrap_or(usual);
@@ -55,8 +83,8 @@ fn encode(place: &impl Serialize) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(place).unwrap_or_default())
 }
 
-fn decode<C: DeserializeOwned>(text: &str) -> Option<C> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+fn decode<C: Place>(text: &str) -> Option<C> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok().filter(C::is_possible)
 }
 
 #[cfg(test)]
@@ -65,18 +93,24 @@ mod tests {
 
     #[test]
     fn a_cursor_leads_back_to_its_row_and_a_made_up_one_nowhere() {
-        let place: ByStart = (Timestamp::UNIX_EPOCH, Uuid::from_u128(5));
+        let at: Timestamp = "2201-01-01T04:00:00Z".parse().expect("an evening of 2200 in Toronto");
+        let place: ByStart = (at, Uuid::from_u128(5));
         assert_eq!(decode::<ByStart>(&encode(&place)), Some(place));
         assert_eq!(decode::<ByStart>("bm9uc2Vuc2U"), None);
+        for at in [Timestamp::MIN, Timestamp::UNIX_EPOCH, Timestamp::MAX] {
+            assert_eq!(decode::<ByStart>(&encode(&(at, Uuid::from_u128(5)))), None);
+        }
+        assert_eq!(decode::<(String, String)>(&encode(&("A\0", "x"))), None);
     }
 
     #[test]
     fn a_page_is_cut_only_if_there_is_more() {
-        let page = Page::<i32> { limit: 2, cursor: None };
+        let page = Page::<Uuid> { limit: 2, cursor: None };
         let mut rows = vec![1, 2];
-        assert_eq!(page.cut(&mut rows, |row| *row), None);
+        let id = |row: &u128| Uuid::from_u128(*row);
+        assert_eq!(page.cut(&mut rows, id), None);
         rows.push(3);
-        assert!(page.cut(&mut rows, |row| *row).is_some_and(|cursor| decode(&cursor) == Some(2)));
+        assert!(page.cut(&mut rows, id).is_some_and(|cursor| decode(&cursor) == Some(id(&2))));
         assert_eq!(rows, [1, 2]);
     }
 }

@@ -27,10 +27,26 @@ pub struct Report {
     pub cancelled: usize,
     /// Cancelled by somebody else meanwhile.
     pub already_cancelled: usize,
+    /// Left as they are, because they are no longer active: what took place is not undone.
+    pub skipped: usize,
     /// Not cancelled: the resume worker tries again.
     pub failed: usize,
     /// Credits that came back.
     pub credits_returned: i64,
+}
+
+impl Report {
+    fn count(&mut self, result: Result<Answer, DeskError>) {
+        match result {
+            Ok(Answer::Cancelled(answer)) if answer.already => self.already_cancelled += 1,
+            Ok(Answer::Cancelled(answer)) => {
+                self.cancelled += 1;
+                self.credits_returned += answer.credits_returned;
+            }
+            Err(DeskError::Refused(Refusal::BookingNotActive { .. })) => self.skipped += 1,
+            Ok(_) | Err(_) => self.failed += 1,
+        }
+    }
 }
 
 /// Cancels the active bookings of a session that was cancelled; their credits come back.
@@ -52,15 +68,7 @@ pub async fn cancel_bookings_of(
         .map(|id| desk.submit(org_id, cancel(id, principal.clone(), on_behalf_of)))
         .buffer_unordered(AT_ONCE);
     let report = outcomes.fold(Report::default(), |mut report, outcome| async move {
-        match outcome.map(|outcome| outcome.answer) {
-            Ok(Answer::Cancelled(answer)) if answer.already => report.already_cancelled += 1,
-            Ok(Answer::Cancelled(answer)) => {
-                report.cancelled += 1;
-                report.credits_returned += answer.credits_returned;
-            }
-            Err(DeskError::Refused(Refusal::BookingNotActive { .. })) => report.already_cancelled += 1,
-            Ok(_) | Err(_) => report.failed += 1,
-        }
+        report.count(outcome.map(|outcome| outcome.answer));
         report
     });
     Ok(report.await)
@@ -98,22 +106,44 @@ pub async fn resume(store: Store, desk: Desk, stop: impl Future<Output = ()>) {
     }
 }
 
-/// One look at all open organisations; finishes what it finds.
+/// One look at all open organisations; finishes what it finds. What goes wrong with one is logged and does
+/// not keep the others waiting.
 pub async fn resume_once(store: &Store, desk: &Desk) -> Result<(), StoreError> {
-    let principal: Arc<str> = Arc::from("system:session_cancellation");
     let open = orgs::open(&*store.read().await?).await?;
     for org in open {
-        let unfinished = {
-            let client = store.read().await?;
-            bookings::cancelled_slots_with_active(&client, org.id).await?
-        };
-        for slot_id in unfinished {
-            let report = cancel_bookings_of(store, desk, org.id, slot_id, &principal, None).await?;
-            tracing::info!(
-                org = %org.id, session = %slot_id, cancelled = report.cancelled, failed = report.failed,
-                "went on with the cancellation of a session"
-            );
+        if let Err(error) = resume_org(store, desk, org.id).await {
+            tracing::warn!(org = %org.id, %error, "could not go on with unfinished cancellations; trying again");
         }
     }
     Ok(())
+}
+
+async fn resume_org(store: &Store, desk: &Desk, org_id: Uuid) -> Result<(), StoreError> {
+    let principal: Arc<str> = Arc::from("system:session_cancellation");
+    let unfinished = {
+        let client = store.read().await?;
+        bookings::cancelled_slots_with_active(&client, org_id).await?
+    };
+    for slot_id in unfinished {
+        let report = cancel_bookings_of(store, desk, org_id, slot_id, &principal, None).await?;
+        tracing::info!(
+            org = %org_id, session = %slot_id, cancelled = report.cancelled, skipped = report.skipped,
+            failed = report.failed, "went on with the cancellation of a session"
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_took_place_is_skipped_and_what_failed_is_tried_again() {
+        let mut report = Report::default();
+        let status = surehold_core::rows::BookingStatus::Cancelled;
+        report.count(Err(DeskError::Refused(Refusal::BookingNotActive { status })));
+        report.count(Err(DeskError::Overloaded));
+        assert_eq!(report, Report { skipped: 1, failed: 1, ..Report::default() });
+    }
 }

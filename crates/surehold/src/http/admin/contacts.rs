@@ -105,10 +105,12 @@ pub async fn add_contact(
         hubspot_id: None,
     };
     fields.finish()?;
-    let outcome = app.submit(&acting, admin_email, key.key(), Command::AddContact(command)).await?;
+    let key = key.key();
+    let outcome = app.submit(&acting, admin_email, key.clone(), Command::AddContact(command)).await?;
     let replayed = outcome.replayed;
     let added = expect_answer!(outcome, ContactAdded)?;
-    let contact = by_id(&app, &acting, added.contact_id).await?;
+    let contact =
+        by_id(&app, &acting, added.contact_id).await.map_err(|error| ApiError::after_commit(error, key.text()))?;
     Ok(Reply::created_unless(replayed, contact.into()))
 }
 
@@ -225,9 +227,11 @@ pub async fn change_contact(
     fields.finish()?;
     let now = find::contact(&app, acting.org.id, &id).await?;
     let command = ChangeContact { contact_id: now.id, student_id, email, first_name, last_name, ndecc_exam_date };
-    let outcome = app.submit(&acting, admin_email, key.key(), Command::ChangeContact(command)).await?;
+    let key = key.key();
+    let outcome = app.submit(&acting, admin_email, key.clone(), Command::ChangeContact(command)).await?;
     let replayed = outcome.replayed;
     let changed = expect_answer!(outcome, ContactChanged)?;
-    let contact = by_id(&app, &acting, changed.contact_id).await?;
+    let contact =
+        by_id(&app, &acting, changed.contact_id).await.map_err(|error| ApiError::after_commit(error, key.text()))?;
     Ok(Reply::ok(contact.into()).replayed(replayed))
 }

@@ -49,7 +49,9 @@ pub fn read(fields: &mut Fields, catalogue: &Catalogue, what: NewCredits) -> BTr
         }
         match kinds::integer(min, AMOUNT_MAX)(value) {
             Ok(amount) if kinds::text(kinds::NAME_MAX)(&name.as_str().into()).is_ok() => {
-                amounts.insert(kind, amount);
+                if amounts.insert(kind.clone(), amount).is_some() {
+                    fields.problem(format!("credits.{kind}"), "is given twice");
+                }
             }
             Ok(_) => fields.problem("credits", "names a kind that cannot be"),
             Err(problem) => fields.problem(format!("credits.{kind}"), problem),
@@ -125,7 +127,7 @@ pub async fn adjust_credits(
 ) -> Result<Reply<CreditsChanged>, ApiError> {
     let catalogue = app.directory.catalogue(acting.org.id).await?;
     let deltas = read(&mut fields, &catalogue, NewCredits::Differences);
-    let note = fields.optional(NOTE, kinds::text(kinds::NOTE_MAX));
+    let note = fields.optional(NOTE, kinds::note);
     let admin_email = fields.optional(ADMIN_EMAIL, kinds::email);
     fields.check()?;
     if deltas.is_empty() {

@@ -30,6 +30,9 @@ const BLOCKED: Name = Name(&["is_blocked", "isBlocked", "blocked"]);
 const BLOCKED_REASON: Name = Name(&["blocked_reason", "blockedReason", "reason"]);
 const VERSION: Name = Name(&["version", "expected_version"]);
 
+/// How often a change that was completed from what we read is completed anew, because that changed meanwhile.
+const REREADS_MAX: usize = 2;
+
 /// What to change; what is absent stays as it is.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "a schema: the fields are read by name")]
@@ -77,6 +80,8 @@ pub struct BookingsCancelled {
     pub cancelled: usize,
     /// Cancelled by somebody else meanwhile.
     pub already_cancelled: usize,
+    /// Left as they are: the student took part meanwhile.
+    pub skipped: usize,
     /// Not cancelled yet: this goes on in the background until it is done.
     pub pending: usize,
     /// Credits that came back.
@@ -88,6 +93,7 @@ impl From<Report> for BookingsCancelled {
         BookingsCancelled {
             cancelled: report.cancelled,
             already_cancelled: report.already_cancelled,
+            skipped: report.skipped,
             pending: report.failed,
             credits_returned: report.credits_returned,
         }
@@ -132,10 +138,19 @@ pub async fn change_session(
     JsonFields(mut fields): JsonFields,
 ) -> Result<Reply<SessionChanged>, ApiError> {
     let admin_email = fields.optional(ADMIN_EMAIL, kinds::email);
-    let now = find::session(&app, acting.org.id, &id).await?.slot;
-    let change = read_change(&app, &acting, &now, fields).await?;
-    let cancels = change.status == Some(SlotStatus::Cancelled);
-    let outcome = app.submit(&acting, admin_email.clone(), key.key(), Command::ChangeSlot(change)).await?;
+    let key = key.key();
+    // A version that the caller did not send is ours to keep up with.
+    let mut rereads_left = if fields.has(VERSION) { 0 } else { REREADS_MAX };
+    let (session_id, cancels, outcome) = loop {
+        let now = find::session(&app, acting.org.id, &id).await?.slot;
+        let change = read_change(&app, &acting, &now, fields.clone()).await?;
+        let cancels = change.status == Some(SlotStatus::Cancelled);
+        match app.submit(&acting, admin_email.clone(), key.clone(), Command::ChangeSlot(change)).await {
+            Err(error) if error.code == "VERSION_CONFLICT" && rereads_left > 0 => rereads_left -= 1,
+            result => break (now.id, cancels, result?),
+        }
+    };
+    let unread = |error: ApiError| ApiError::after_commit(error, key.text());
     let replayed = outcome.replayed;
     let saved = expect_answer!(outcome, SlotChanged)?;
 
@@ -146,14 +161,15 @@ pub async fn change_session(
             &app.store,
             &app.desk,
             acting.org.id,
-            now.id,
+            session_id,
             principal,
             admin_email.as_deref(),
         )
-        .await?;
+        .await
+        .map_err(|error| unread(error.into()))?;
         bookings = Some(report.into());
     }
-    let session = by_id(&app, &acting, now.id).await?.into();
+    let session = by_id(&app, &acting, session_id).await.map_err(unread)?.into();
     Ok(Reply::ok(SessionChanged { session, changed: saved.changed, bookings }).replayed(replayed))
 }
 
@@ -210,7 +226,7 @@ async fn read_change(app: &App, acting: &Acting, now: &Slot, mut fields: Fields)
 }
 
 fn read_blocked(fields: &mut Fields) -> Option<Option<String>> {
-    let reason = fields.optional(BLOCKED_REASON, kinds::text(kinds::NOTE_MAX));
+    let reason = fields.optional(BLOCKED_REASON, kinds::note);
     match fields.optional(BLOCKED, kinds::boolean)? {
         false => Some(None),
         true => {

@@ -110,10 +110,12 @@ pub async fn open_session(
 ) -> Result<Reply<AdminSessionView>, ApiError> {
     let admin_email = fields.optional(ADMIN_EMAIL, kinds::email);
     let command = read_open(&app, &acting, fields).await?;
-    let outcome = app.submit(&acting, admin_email, key.key(), Command::OpenSlot(command)).await?;
+    let key = key.key();
+    let outcome = app.submit(&acting, admin_email, key.clone(), Command::OpenSlot(command)).await?;
     let replayed = outcome.replayed;
     let opened = expect_answer!(outcome, SlotOpened)?;
-    let session = by_id(&app, &acting, opened.slot_id).await?;
+    let session =
+        by_id(&app, &acting, opened.slot_id).await.map_err(|error| ApiError::after_commit(error, key.text()))?;
     Ok(Reply::created_unless(replayed, session.into()))
 }
 
@@ -169,16 +171,20 @@ fn usual_name(offering: &str, location: Option<&str>, date: jiff::civil::Date) -
 
 /// The instant of a moment that may be on the clock of a place.
 pub fn activation_time(fields: &mut Fields, moment: Moment, zone: &str) -> Option<Timestamp> {
-    match moment {
-        Moment::Instant(at) => Some(at),
+    let at = match moment {
+        Moment::Instant(at) => at,
         Moment::Local(local) => {
             let at = TimeZone::get(zone).ok().and_then(|zone| zone.to_ambiguous_timestamp(local).unambiguous().ok());
             if at.is_none() {
                 fields.problem(ACTIVATES_AT.own(), "needs an offset: clocks change at this time there");
             }
-            at
+            at?
         }
+    };
+    if !kinds::is_in_range(at) {
+        fields.problem(ACTIVATES_AT.own(), kinds::WRONG_YEAR);
     }
+    Some(at)
 }
 
 /// Sessions that callers name, as ids, sorted and each once.
@@ -365,7 +371,7 @@ pub async fn withhold_seats(
         seats => Ok(seats),
     };
     let seats = fields.required(SEATS, not_zero);
-    let reason = fields.optional(REASON, kinds::text(kinds::NOTE_MAX));
+    let reason = fields.optional(REASON, kinds::note);
     let admin_email = fields.optional(ADMIN_EMAIL, kinds::email);
     fields.finish()?;
     let slot_id = find::session_id(&app, acting.org.id, &id).await?;

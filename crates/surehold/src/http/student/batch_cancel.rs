@@ -130,7 +130,7 @@ pub async fn batch_cancel(
     if items.is_empty() {
         fields.problem(BOOKING_IDS.own(), "is required: a list of 1 to 100 bookings");
     }
-    let reason = fields.optional(REASON, kinds::text(kinds::NOTE_MAX));
+    let reason = fields.optional(REASON, kinds::note);
     fields.finish()?;
     // A student whom nobody knows has no bookings: every item is not found.
     let scope = access.scope(&app, claim).await?;

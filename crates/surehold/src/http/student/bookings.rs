@@ -128,7 +128,7 @@ pub async fn cancel_booking(
     AnyFields(mut fields): AnyFields,
 ) -> Result<Reply<BookingCancelled>, ApiError> {
     let claim = access.claim_if_needed(&mut fields)?;
-    let reason = fields.optional(REASON, kinds::text(kinds::NOTE_MAX));
+    let reason = fields.optional(REASON, kinds::note);
     fields.finish()?;
     let scope = access.scope(&app, claim).await?.ok_or_else(no_booking)?;
     let done = cancel_one(&app, &scope, &id, key.key(), reason).await?;

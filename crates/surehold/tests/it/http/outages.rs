@@ -150,3 +150,36 @@ async fn a_fault_of_ours_is_a_500_that_says_nothing_of_itself() {
     assert_eq!(api.seats(session).await.1, 2);
     api.school.laws_hold().await;
 }
+
+/// The desk reaches the database and the reads do not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_done_and_cannot_be_read_is_not_said_to_be_undone() {
+    let school = School::open().await;
+    let wire = Wire::to(&school.db.socket_dir, Cut::AfterCommit).await;
+    let url =
+        school.db.url.replace(&school.db.socket_dir.display().to_string(), &wire.socket_dir.display().to_string());
+    let (store, desk) = (store_on(&url), school.second_server());
+    let api = Api::serving(school, store, desk, unlimited()).await;
+    // From here on the keys and the types of the school are known.
+    api.enrols("ANN", json!({})).await;
+    api.opens("Clinical Skills", 2).await;
+    let contact = json!({ "student_id": "BOB", "email": "bob@example.org" });
+    let session = json!({
+        "mock_type": "Clinical Skills", "exam_date": "2030-05-09", "start_time": "09:00", "end_time": "12:00", "capacity": 5,
+    });
+    let (way, gone) = (wire.socket_dir.join(".s.PGSQL.5432"), wire.socket_dir.join("gone"));
+    for (path, body) in [("/api/admin/contacts", contact), ("/api/admin/mock-exams", session)] {
+        std::fs::rename(&way, &gone).unwrap();
+        let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                    WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        api.school.db.owner().await.batch_execute(kill).await.unwrap();
+        let answer = api.post(path, body.clone()).by_admin().await;
+        let key = answer.refused(503, "OUTCOME_UNKNOWN")["idempotency_key"].as_str().unwrap().to_owned();
+        assert!(answer.body["error"].as_str().unwrap().starts_with("It was done"), "{answer:?}");
+
+        std::fs::rename(&gone, &way).unwrap();
+        let again = api.post(path, body).by_admin().key(&key).await.is(200);
+        assert!(again.is_replayed(), "{again:?}");
+    }
+    api.school.laws_hold().await;
+}

@@ -105,3 +105,21 @@ async fn moves_cancellations_and_bookings_at_once_leave_the_laws_standing() {
     assert_eq!(api.school.number(&format!("SELECT taken::bigint FROM slots WHERE id = '{a}'")).await, 0);
     api.school.laws_hold().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_partial_edits_at_once_all_hold() {
+    let api = Api::open().await;
+    for _ in 0..5 {
+        let session = api.opens("Clinical Skills", 5).await;
+        let edits =
+            [json!({ "start_time": "08:00" }), json!({ "end_time": "13:00" }), json!({ "exam_date": "2030-06-01" })];
+        for answer in join_all(edits.map(|edit| api.changes(session, edit))).await {
+            answer.is(200);
+        }
+        let seen = api.get(format!("/api/admin/mock-exams/{session}")).by_admin().await.is(200);
+        assert_eq!(
+            (&seen.data()["exam_date"], &seen.data()["start_time"], &seen.data()["end_time"]),
+            (&json!("2030-06-01"), &json!("08:00"), &json!("13:00"))
+        );
+    }
+}

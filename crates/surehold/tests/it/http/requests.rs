@@ -215,3 +215,55 @@ async fn an_address_that_asks_too_often_waits_whatever_it_claims_to_be() {
     api.get("/api/admin/audit").by_admin().await.is(200);
     api.get("/health/live").await.is(200);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn odd_cursors_and_instants_are_bad_input() {
+    let api = Api::open().await;
+    let cursor = |place: serde_json::Value| {
+        base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, place.to_string())
+    };
+    for at in ["-009999-01-02T01:59:59Z", "1970-01-01T00:00:00Z", "9999-12-30T22:00:00Z"] {
+        let odd = cursor(json!([at, uuid::Uuid::nil()]));
+        api.get(format!("/api/mock-exams/available?cursor={odd}")).await.names_bad_fields(&["cursor"]);
+        let list = format!("/api/admin/mock-exams?cursor={odd}");
+        api.get(list).by_admin().await.names_bad_fields(&["cursor"]);
+        let audit = format!("/api/admin/audit?since={at}&until={at}");
+        api.get(audit).by_admin().await.names_bad_fields(&["since", "until"]);
+    }
+    let odd = cursor(json!(["A\0", "x"]));
+    api.get(format!("/api/admin/contacts?cursor={odd}")).by_admin().await.names_bad_fields(&["cursor"]);
+
+    let session = api.opens("Clinical Skills", 2).await;
+    for at in ["9999-12-31T23:59:59", "9999-12-31T23:59:59Z", "-009999-01-02T01:59:59Z", "2200-12-31T23:00"] {
+        let answer = api.changes(session, json!({ "scheduled_activation_datetime": at })).await;
+        answer.names_bad_fields(&["scheduled_activation_datetime"]);
+        assert!(answer.body["error"].as_str().unwrap().contains("2000 and 2200"), "{answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_is_said_in_the_words_of_the_caller() {
+    let api = Api::open().await;
+    let empty = api.call(Method::POST, CREATE).raw("application/json", " ").await;
+    empty.refused(400, "MALFORMED_JSON");
+    assert_eq!(empty.body["error"], "The body is empty. Send a JSON object.");
+
+    let contact =
+        json!({ "student_id": "A", "email": "a@example.org", "first_name": "A\u{1b}[31m", "last_name": "B\nC" });
+    let answer = api.post("/api/admin/contacts", contact).by_admin().await;
+    answer.names_bad_fields(&["first_name", "last_name"]);
+    let ann = api.enrols("ANN", json!({})).await;
+    let credits = format!("/api/admin/contacts/{}/credits", ann.id);
+    let twice = json!({ "credits": { "cs_credits": 1, "CS_CREDITS": 1 } });
+    let answer = api.post(&credits, twice).by_admin().await;
+    answer.names_bad_fields(&["credits.cs_credits"]);
+    assert!(answer.body["error"].as_str().unwrap().contains("is given twice"), "{answer:?}");
+    let lines = json!({ "cs_credits": 1, "note": "Invoice 1042\nand 1043" });
+    api.post(&credits, lines).by_admin().await.is(200);
+
+    let session = json!({
+        "mock_type": "Clinical Skills", "exam_date": "2030-05-04", "start_time": "09:00", "end_time": "12:00",
+        "capacity": 5, "is_active": "cancelled",
+    });
+    api.post("/api/admin/mock-exams", session).by_admin().await.names_bad_fields(&["is_active"]);
+}
