@@ -2,4 +2,6 @@
 
 mod desk;
 mod http;
+mod laws;
+mod program;
 mod support;
