@@ -26,47 +26,75 @@ type Routes = OpenApiRouter<Arc<App>>;
 /// Students: a bearer token, or student ID and email, or a service key.
 fn students() -> Routes {
     OpenApiRouter::new()
+        // POST /api/user/login
         .routes(routes!(login::login))
+        // POST /api/mock-exams/validate-credits
         .routes(routes!(credits::validate_exam_credits))
+        // GET /api/mock-exams/available
         .routes(routes!(sessions::available_exams))
+        // GET /api/mock-exams/{id}/capacity
         .routes(routes!(sessions::capacity))
+        // POST /api/bookings/create
         .routes(routes!(book::create_booking))
+        // GET /api/bookings/list
         .routes(routes!(bookings::list_bookings))
+        // POST /api/bookings/batch-cancel
         .routes(routes!(batch_cancel::batch_cancel))
+        // GET /api/bookings/{id}, DELETE /api/bookings/{id}
         .routes(routes!(bookings::get_booking, bookings::cancel_booking))
 }
 
 /// The same for discussions.
 fn discussions() -> Routes {
     OpenApiRouter::new()
+        // POST /api/mock-discussions/validate-credits
         .routes(routes!(credits::validate_discussion_credits))
+        // GET /api/mock-discussions/available
         .routes(routes!(sessions::available_discussions))
+        // POST /api/mock-discussions/create-booking
         .routes(routes!(book::create_discussion_booking))
 }
 
 /// Staff: an admin key.
 fn admin() -> Routes {
     OpenApiRouter::new()
+        // POST /api/admin/mock-exams, GET /api/admin/mock-exams
         .routes(routes!(admin_sessions::open_session, admin_sessions::list_sessions))
+        // GET /api/admin/mock-exams/{id}, PATCH /api/admin/mock-exams/{id}
         .routes(routes!(admin_sessions::get_session, session_changes::change_session))
+        // GET /api/admin/mock-exams/{id}/bookings
         .routes(routes!(admin_sessions::list_session_bookings))
+        // POST /api/admin/mock-exams/{id}/withhold
         .routes(routes!(admin_sessions::withhold_seats))
+        // POST /api/admin/contacts, GET /api/admin/contacts
         .routes(routes!(contacts::add_contact, contacts::list_contacts))
+        // GET /api/admin/contacts/{id}, PATCH /api/admin/contacts/{id}
         .routes(routes!(contacts::get_contact, contacts::change_contact))
+        // POST /api/admin/contacts/{id}/credits
         .routes(routes!(admin_credits::adjust_credits))
+        // POST /api/admin/bookings
         .routes(routes!(admin_bookings::override_booking))
+        // POST /api/admin/bookings/{id}/move
         .routes(routes!(admin_bookings::move_booking))
+        // POST /api/admin/bookings/{id}/refund
         .routes(routes!(refunds::refund_booking))
+        // POST /api/admin/bookings/batch-refund
         .routes(routes!(refunds::batch_refund))
+        // PATCH /api/admin/bookings/{id}/attendance
         .routes(routes!(attendance::mark_attendance))
+        // GET /api/admin/audit
         .routes(routes!(audit::audit))
+        // GET /api/admin/laws
         .routes(routes!(laws::check_laws))
+        // POST /api/admin/test-orgs
         .routes(routes!(test_orgs::make_test_org))
+        // DELETE /api/admin/test-orgs/{id}
         .routes(routes!(test_orgs::close_test_org))
 }
 
 /// Operators of the server: no key.
 fn operations() -> Routes {
+    // GET /health/live, GET /health/ready, GET /metrics
     OpenApiRouter::new().routes(routes!(health::live)).routes(routes!(health::ready)).routes(routes!(metrics::metrics))
 }
 
@@ -131,5 +159,26 @@ mod tests {
             .flat_map(|item| item.values().filter_map(|operation| operation["operationId"].as_str()))
             .collect();
         assert_eq!(handlers, operations);
+    }
+
+    /// The comments above the routes say what the document says.
+    #[test]
+    fn every_route_is_written_down_here() {
+        let source = include_str!("routes.rs").split("#[cfg(test)]").next().unwrap_or_default();
+        let written: BTreeSet<&str> = source
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("// "))
+            .flat_map(|comment| comment.split(", "))
+            .filter(|route| route.contains(" /"))
+            .collect();
+        let document = serde_json::to_value(super::openapi_document()).expect("JSON");
+        let routes: BTreeSet<String> = document["paths"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(path, item)| item.as_object().map(|item| (path, item)))
+            .flat_map(|(path, item)| item.keys().map(move |method| format!("{} {path}", method.to_uppercase())))
+            .collect();
+        assert_eq!(written, routes.iter().map(String::as_str).collect());
     }
 }

@@ -1,4 +1,4 @@
-//! Connections. Commands and plain reads have pools of their own, so that neither starves the other.
+//! Connections. Commands, plain reads and reports have pools of their own, so that none starves another.
 
 use std::time::Duration;
 
@@ -7,6 +7,9 @@ use tokio_postgres::NoTls;
 use tokio_postgres::config::SslMode;
 
 use super::{StoreError, session};
+
+/// Reports at once.
+const REPORT_CONNECTIONS: usize = 2;
 
 /// How to reach the database.
 #[derive(Debug, Clone)]
@@ -41,6 +44,7 @@ impl StoreOptions {
 pub struct Store {
     reads: Pool,
     commands: Pool,
+    reports: Pool,
 }
 
 impl Store {
@@ -49,6 +53,7 @@ impl Store {
         Ok(Store {
             reads: pool(options, options.read_connections, Use::Reads)?,
             commands: pool(options, options.command_connections, Use::Commands)?,
+            reports: pool(options, REPORT_CONNECTIONS, Use::Reports)?,
         })
     }
 
@@ -62,10 +67,17 @@ impl Store {
         Ok(self.commands.get().await?)
     }
 
+    /// A connection for what may read a whole table: laws, the audit log, searches by name. There are few,
+    /// and a statement on them may take a minute.
+    pub async fn report(&self) -> Result<Object, StoreError> {
+        Ok(self.reports.get().await?)
+    }
+
     /// Closes all connections.
     pub fn close(&self) {
         self.reads.close();
         self.commands.close();
+        self.reports.close();
     }
 }
 
@@ -73,6 +85,7 @@ impl Store {
 enum Use {
     Reads,
     Commands,
+    Reports,
 }
 
 fn pool(options: &StoreOptions, size: usize, purpose: Use) -> Result<Pool, StoreError> {
@@ -103,8 +116,10 @@ fn pool(options: &StoreOptions, size: usize, purpose: Use) -> Result<Pool, Store
             Box::pin(async move {
                 let prepared = async {
                     session::prepare(client, &role, allow_unsafe).await?;
-                    if purpose == Use::Commands {
-                        session::prepare_for_commands(client).await?;
+                    match purpose {
+                        Use::Reads => {}
+                        Use::Commands => session::prepare_for_commands(client).await?,
+                        Use::Reports => session::prepare_for_reports(client).await?,
                     }
                     Ok::<(), StoreError>(())
                 };

@@ -53,6 +53,12 @@ pub async fn prepare_for_commands(client: &Client) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Further settings of a connection for reports, which may read a whole table.
+pub async fn prepare_for_reports(client: &Client) -> Result<(), StoreError> {
+    client.batch_execute("SET statement_timeout = '60s'").await?;
+    Ok(())
+}
+
 /// An SQL identifier, quoted.
 pub fn quoted(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))

@@ -125,7 +125,7 @@ pub async fn audit(
     if let Some(reference) = reference {
         filter.entity_id = Some(entity_id(&app, acting.org.id, filter.entity, &reference).await?);
     }
-    let client = app.store.read().await?;
+    let client = app.store.report().await?;
     let mut rows = journal::list(&client, acting.org.id, &filter, page.cursor, page.fetch()).await?;
     let next = page.cut(&mut rows, |row| row.id);
     Ok(Reply::ok(rows.into_iter().map(AuditEntry::from).collect()).next(next))

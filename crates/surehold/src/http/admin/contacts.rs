@@ -166,7 +166,7 @@ pub async fn list_contacts(
     let page: Page<(String, String)> = Page::read(&mut fields, LIMIT_USUAL, LIMIT_MAX);
     fields.finish()?;
     let after = page.cursor.as_ref().map_or(("", ""), |(student_id, email)| (student_id, email));
-    let client = app.store.read().await?;
+    let client = app.store.report().await?;
     let mut rows = contacts::search(&client, acting.org.id, &search, after, page.fetch()).await?;
     let next = page.cut(&mut rows, |row| (row.student_id.clone(), row.email.clone()));
     Ok(Reply::ok(rows.into_iter().map(AdminContactView::from).collect()).next(next))

@@ -34,7 +34,7 @@ pub struct LawsChecked {
     responses((status = 200, description = "The laws and the rows at fault", body = Success<LawsChecked>))
 )]
 pub async fn check_laws(State(app): State<Arc<App>>, Admin(acting): Admin) -> Result<Reply<LawsChecked>, ApiError> {
-    let client = app.store.read().await?;
+    let client = app.store.report().await?;
     let reports = laws::check(&client, Some(acting.org.id)).await?;
     let all_hold = reports.iter().all(laws::LawReport::holds);
     let laws = reports.iter().map(serde_json::to_value).collect::<Result<_, _>>();
