@@ -10,6 +10,9 @@ use crate::rows::{
     Remembered, Slot,
 };
 
+/// What is remembered under one key, by whose it is: each principal has keys of its own.
+type ByPrincipal = Vec<(Arc<str>, Arc<Remembered>)>;
+
 /// The rows of one organisation that a batch needs, as they are after the commands decided so far.
 #[derive(Debug, Clone)]
 pub struct Ledger {
@@ -22,8 +25,8 @@ pub struct Ledger {
     balances: HashMap<Uuid, Balances>,
     bookings: HashMap<Uuid, Booking>,
     bookings_of: HashMap<Uuid, Vec<Uuid>>,
-    remembered: HashMap<String, Vec<(Arc<str>, Remembered)>>,
-    carried_out: HashMap<Uuid, Remembered>,
+    remembered: HashMap<String, ByPrincipal>,
+    carried_out: HashMap<Uuid, Arc<Remembered>>,
     slots_seen: BTreeSet<Uuid>,
     writes: Writes,
 }
@@ -129,6 +132,7 @@ impl Ledger {
 
     /// Adds what is remembered under a key, by an earlier batch or by this one.
     pub fn load_remembered(&mut self, principal: Arc<str>, key: String, remembered: Remembered) {
+        let remembered = Arc::new(remembered);
         self.carried_out.insert(remembered.command_id, remembered.clone());
         self.remembered.entry(key).or_default().push((principal, remembered));
     }
@@ -182,12 +186,12 @@ impl Ledger {
 
     /// What is remembered under a principal's key.
     pub fn remembered(&self, principal: &str, key: &str) -> Option<&Remembered> {
-        self.remembered.get(key)?.iter().find(|(owner, _)| &**owner == principal).map(|(_, remembered)| remembered)
+        self.remembered.get(key)?.iter().find(|(owner, _)| &**owner == principal).map(|(_, remembered)| &**remembered)
     }
 
     /// What is remembered of a command itself: it was carried out by an attempt whose answer was lost.
     pub fn own_work(&self, command_id: Uuid) -> Option<&Remembered> {
-        self.carried_out.get(&command_id)
+        self.carried_out.get(&command_id).map(|remembered| &**remembered)
     }
 
     /// Where a booking stands after the commands decided so far.

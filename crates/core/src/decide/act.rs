@@ -167,10 +167,7 @@ impl<'a> Act<'a> {
 
     /// The command had effects: its journal rows are written, and its answer is remembered.
     pub fn done(&mut self, answer: Answer, booking_status: Option<BookingStatus>) -> Result<Outcome, Stop> {
-        let key = match &self.request.key {
-            Key::Given(key) | Key::Made(key) => key.clone(),
-        };
-        self.done_as(key, answer, booking_status)
+        self.done_as(self.request.key.text().to_owned(), answer, booking_status)
     }
 
     /// Nothing was to be changed. If the caller gave a key, the answer is remembered all the same: the

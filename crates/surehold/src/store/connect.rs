@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config, NoTls};
 
-use super::StoreError;
+use super::{StoreError, tls};
 
 /// Opens a connection as the login of the URL, with no settings of ours. It ends when the client is dropped.
 ///
@@ -16,13 +15,12 @@ pub async fn connect(url: &str, application: &str) -> Result<Client, StoreError>
     let mut config: Config =
         url.parse().map_err(|e| StoreError::Unfit(format!("the database URL cannot be read: {e}")))?;
     config.application_name(application).connect_timeout(Duration::from_secs(5));
-    let local = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
-    if local || config.get_ssl_mode() == SslMode::Disable {
-        let (client, connection) = config.connect(NoTls).await.map_err(unavailable)?;
+    if tls::is_possible(&config) {
+        let (client, connection) = config.connect(tls::connector()).await.map_err(unavailable)?;
         tokio::spawn(connection);
         Ok(client)
     } else {
-        let (client, connection) = config.connect(super::tls::connector()).await.map_err(unavailable)?;
+        let (client, connection) = config.connect(NoTls).await.map_err(unavailable)?;
         tokio::spawn(connection);
         Ok(client)
     }

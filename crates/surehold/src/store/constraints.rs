@@ -3,6 +3,8 @@
 
 use tokio_postgres::error::{Severity, SqlState};
 
+use super::error::is_about_a_value;
+
 /// What to do about a failed statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -26,10 +28,7 @@ pub enum Failure {
 /// Classifies the error of a statement.
 pub fn classify(error: &tokio_postgres::Error) -> Failure {
     let Some(db) = error.as_db_error() else {
-        // A value that could not be encoded or decoded; all else that is not PostgreSQL's word is the wire.
-        let cause = std::error::Error::source(error);
-        let is_value = !error.is_closed() && cause.is_some_and(|cause| !cause.is::<std::io::Error>());
-        return if is_value { Failure::Isolate } else { Failure::ConnectionLost };
+        return if is_about_a_value(error) { Failure::Isolate } else { Failure::ConnectionLost };
     };
     // FATAL and PANIC end the session, whatever their code.
     if db.parsed_severity() != Some(Severity::Error) {

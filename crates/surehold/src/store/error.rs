@@ -51,3 +51,10 @@ fn describe(error: &tokio_postgres::Error) -> String {
         None => error.to_string(),
     }
 }
+
+/// Whether the driver could not encode or decode a value. What is neither that nor PostgreSQL's own word
+/// is the wire.
+pub(super) fn is_about_a_value(error: &tokio_postgres::Error) -> bool {
+    let cause = std::error::Error::source(error);
+    error.as_db_error().is_none() && !error.is_closed() && cause.is_some_and(|cause| !cause.is::<std::io::Error>())
+}

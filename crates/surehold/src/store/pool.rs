@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime};
 use tokio_postgres::NoTls;
-use tokio_postgres::config::SslMode;
 
-use super::{StoreError, session};
+use super::{StoreError, session, tls};
 
 /// Reports at once.
 const REPORT_CONNECTIONS: usize = 2;
@@ -98,10 +97,10 @@ fn pool(options: &StoreOptions, size: usize, purpose: Use) -> Result<Pool, Store
         .keepalives_interval(Duration::from_secs(5))
         .tcp_user_timeout(Duration::from_secs(30));
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let manager = if config.get_ssl_mode() == SslMode::Disable || is_local(&config) {
-        Manager::from_config(config, NoTls, recycling)
+    let manager = if tls::is_possible(&config) {
+        Manager::from_config(config, tls::connector(), recycling)
     } else {
-        Manager::from_config(config, super::tls::connector(), recycling)
+        Manager::from_config(config, NoTls, recycling)
     };
     let (role, allow_unsafe) = (options.app_role.clone(), options.allow_unsafe);
     Pool::builder(manager)
@@ -138,9 +137,4 @@ fn pool(options: &StoreOptions, size: usize, purpose: Use) -> Result<Pool, Store
         }))
         .build()
         .map_err(|e| StoreError::Unfit(e.to_string()))
-}
-
-/// Unix sockets have no TLS, and need none.
-fn is_local(config: &tokio_postgres::Config) -> bool {
-    config.get_hosts().iter().all(|host| matches!(host, tokio_postgres::config::Host::Unix(_)))
 }

@@ -2,7 +2,15 @@
 
 use std::sync::Arc;
 
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// Whether a connection may use TLS: not where the URL forbids it, nor on unix sockets, which need none.
+pub fn is_possible(config: &Config) -> bool {
+    let is_local = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
+    config.get_ssl_mode() != SslMode::Disable && !is_local
+}
 
 /// A connector that verifies the server's certificate.
 pub fn connector() -> MakeRustlsConnect {

@@ -16,6 +16,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::StoreError;
+use super::error::is_about_a_value;
 use super::flight::{Flight, Params};
 
 /// The statements of flight 2, for the test that prepares each.
@@ -69,9 +70,7 @@ fn is_verdict(error: &tokio_postgres::Error) -> bool {
     match error.as_db_error() {
         Some(db) => db.parsed_severity() == Some(Severity::Error),
         // A parameter that could not be encoded: that statement never left, and ROLLBACK followed.
-        None => {
-            std::error::Error::source(error).is_some_and(|cause| !cause.is::<std::io::Error>()) && !error.is_closed()
-        }
+        None => is_about_a_value(error),
     }
 }
 
