@@ -7,14 +7,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use surehold_core::Refusal;
 use surehold_core::command::Needs;
-use surehold_core::{Command, Refusal};
 use uuid::Uuid;
 
-use super::attempt::{Fault, attempt, peek};
+use super::transaction::{Fault, peek, transactions};
 use super::{DeskError, Job, Shared};
 use crate::store::constraints::Failure;
-use surehold_core::decide::Stop;
 
 /// Transactions that one command may be part of, when others keep getting in between.
 const TRIES_MAX: u32 = 5;
@@ -23,38 +22,29 @@ const TRIES_MAX: u32 = 5;
 const RECONNECTS_MAX: u32 = 6;
 const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Runs jobs until every one has its answer.
-pub(super) async fn run(shared: &Shared, org_id: Uuid, jobs: Vec<Job>) {
+/// Runs jobs, and then those that `more` yields, until every one has its answer.
+pub(super) async fn run(shared: &Shared, org_id: Uuid, jobs: Vec<Job>, more: impl Fn() -> Option<Vec<Job>>) {
     let mut groups = VecDeque::from([without_full(shared, org_id, jobs).await]);
-    while let Some(mut group) = groups.pop_front() {
+    while let Some(group) = groups.pop_front() {
         if group.is_empty() {
             continue;
         }
-        for job in &mut group {
-            job.tries += 1;
+        let ended = {
+            // Those that are here already come first.
+            let more = || if groups.is_empty() { more() } else { None };
+            transactions(shared, org_id, group, more).await
+        };
+        groups.push_back(still_trying(ended.again));
+        if let Some((fault, group)) = ended.fault {
+            groups.extend(after(fault, group).await);
         }
-        match attempt(shared, org_id, &mut group).await {
-            Ok(results) => {
-                let mut again = Vec::new();
-                for (job, result) in group.into_iter().zip(results) {
-                    match result {
-                        Ok(outcome) => job.answer(Ok(outcome)),
-                        Err(Stop::Refused(refusal)) => job.answer(Err(DeskError::Refused(refusal))),
-                        Err(Stop::ResolveAgain) => again.push(job),
-                    }
-                }
-                groups.push_back(still_trying(again));
-            }
-            Err(fault) => groups.extend(after(fault, group).await),
-        }
+        groups.push_back(ended.next);
     }
 }
 
 /// Answers what can be answered without a lock, where a slot was full when last seen.
 async fn without_full(shared: &Shared, org_id: Uuid, jobs: Vec<Job>) -> Vec<Job> {
-    let (hinted, mut rest): (Vec<Job>, Vec<Job>) = jobs
-        .into_iter()
-        .partition(|job| matches!(&job.request.command, Command::Book(book) if shared.full.contains(book.slot_id)));
+    let (hinted, mut rest): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| shared.may_be_full(job));
     if hinted.is_empty() {
         return rest;
     }

@@ -22,25 +22,25 @@ pub(super) struct Lane {
 }
 
 /// Commands that wait or are in flight, in all lanes.
-#[derive(Default)]
-pub(super) struct Waiting(AtomicUsize);
+#[derive(Clone, Default)]
+pub(super) struct Waiting(Arc<AtomicUsize>);
 
 impl Waiting {
-    fn enter(&self, max: usize) -> Result<(), DeskError> {
+    pub fn enter(&self, max: usize) -> Result<Place, DeskError> {
         if self.0.fetch_add(1, Ordering::Relaxed) >= max {
             self.0.fetch_sub(1, Ordering::Relaxed);
             return Err(DeskError::Overloaded);
         }
-        Ok(())
+        Ok(Place(self.clone()))
     }
 }
 
-/// Commands in a batch; they leave when it is over, however it ends.
-struct Counted<'a>(&'a Waiting, usize);
+/// One of them.
+pub(super) struct Place(Waiting);
 
-impl Drop for Counted<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(self.1, Ordering::Relaxed);
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -65,8 +65,7 @@ impl Drop for Duty {
 }
 
 /// Queues a job, and starts emptying its queue if nobody does.
-pub(super) fn enqueue(shared: &Arc<Shared>, org_id: Uuid, job: Job) -> Result<(), DeskError> {
-    shared.waiting.enter(shared.options.queue_max)?;
+pub(super) fn enqueue(shared: &Arc<Shared>, org_id: Uuid, job: Job) {
     let lane = lane_of(org_id, &job.request.command, shared.lanes.len());
     let mut queues = shared.lanes[lane].queues.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(queue) = queues.get_mut(&org_id) {
@@ -75,19 +74,15 @@ pub(super) fn enqueue(shared: &Arc<Shared>, org_id: Uuid, job: Job) -> Result<()
         queues.insert(org_id, VecDeque::from([job]));
         tokio::spawn(empty(shared.clone(), lane, org_id));
     }
-    Ok(())
 }
 
 /// Runs a job as a transaction of its own.
-pub(super) fn run_alone(shared: &Arc<Shared>, org_id: Uuid, job: Job) -> Result<(), DeskError> {
-    shared.waiting.enter(shared.options.queue_max)?;
+pub(super) fn run_alone(shared: &Arc<Shared>, org_id: Uuid, job: Job) {
     let shared = shared.clone();
     tokio::spawn(async move {
-        let _counted = Counted(&shared.waiting, 1);
         let _flight = shared.flights.acquire().await;
-        batch::run(&shared, org_id, vec![job]).await;
+        batch::run(&shared, org_id, vec![job], || None).await;
     });
-    Ok(())
 }
 
 /// Runs batches until the queue is empty. Boxed, because [`Duty`] may start it again.
@@ -100,9 +95,7 @@ fn empty(shared: Arc<Shared>, lane: usize, org_id: Uuid) -> BoxFuture<'static, (
                 duty.is_done = true;
                 return;
             };
-            let _counted = Counted(&shared.waiting, jobs.len());
-            metrics::histogram!("surehold_batch_commands").record(jobs.len() as f64);
-            batch::run(&shared, org_id, jobs).await;
+            batch::run(&shared, org_id, jobs, || batch_behind(&shared, lane, org_id)).await;
         }
     })
 }
@@ -115,8 +108,24 @@ fn next_batch(shared: &Shared, lane: usize, org_id: Uuid) -> Option<Vec<Job>> {
         queues.remove(&org_id);
         return None;
     }
+    Some(take(shared, queue))
+}
+
+/// What is queued and may follow on the same connection at once: not if another queue waits for a flight,
+/// nor if some may be answered without a lock.
+fn batch_behind(shared: &Shared, lane: usize, org_id: Uuid) -> Option<Vec<Job>> {
+    let mut queues = shared.lanes[lane].queues.lock().unwrap_or_else(PoisonError::into_inner);
+    let queue = queues.get_mut(&org_id).filter(|queue| !queue.is_empty())?;
+    if shared.flights.available_permits() == 0 || queue.iter().any(|job| shared.may_be_full(job)) {
+        return None;
+    }
+    Some(take(shared, queue))
+}
+
+fn take(shared: &Shared, queue: &mut VecDeque<Job>) -> Vec<Job> {
     let count = queue.len().min(shared.options.batch_max);
-    Some(queue.drain(..count).collect())
+    metrics::histogram!("surehold_batch_commands").record(count as f64);
+    queue.drain(..count).collect()
 }
 
 fn lane_of(org_id: Uuid, command: &Command, lanes: usize) -> usize {

@@ -1,23 +1,23 @@
 //! Where commands are decided and committed, many in one transaction.
 //!
 //! ```text
-//! submit -> lane (queue per organisation) -> batch -> attempt: lock, load, decide, write, COMMIT -> answers
+//! submit -> lane (queue per organisation) -> batch -> transaction: lock, load, decide, write, COMMIT -> answers
 //! ```
 //!
 //! There is no timer: a batch is what queued up while the last one was in flight, so one caller alone
 //! has plain transactions. Lanes and batches are only speed. What makes concurrent batches right, in
 //! one server or several, are the row locks and the constraints.
 
-mod attempt;
 mod batch;
 mod error;
 mod full_hint;
 mod lane;
 mod options;
+mod transaction;
 
 use std::sync::Arc;
 
-use surehold_core::{Outcome, Request};
+use surehold_core::{Command, Outcome, Request};
 use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
@@ -44,9 +44,18 @@ pub(crate) struct Shared {
     full: full_hint::FullHint,
 }
 
+impl Shared {
+    /// Whether a job books a slot that had no seat left when last seen.
+    fn may_be_full(&self, job: &Job) -> bool {
+        matches!(&job.request.command, Command::Book(book) if self.full.contains(book.slot_id))
+    }
+}
+
 /// A request that waits for its outcome.
 pub(crate) struct Job {
     request: Request,
+    /// Its place among those that may wait; given up with it, however it ends.
+    _place: lane::Place,
     reply: oneshot::Sender<Result<Outcome, DeskError>>,
     /// Transactions it has been part of.
     tries: u32,
@@ -71,10 +80,11 @@ impl Desk {
     pub async fn submit(&self, org_id: Uuid, request: Request) -> Result<Outcome, DeskError> {
         let key = request.key.text().to_owned();
         let (reply, answer) = oneshot::channel();
-        let job = Job { request, reply, tries: 0, in_doubt: false, written_key: None };
+        let place = self.shared.waiting.enter(self.shared.options.queue_max)?;
+        let job = Job { request, _place: place, reply, tries: 0, in_doubt: false, written_key: None };
         match self.shared.options.mode {
-            CommitMode::Lanes => lane::enqueue(&self.shared, org_id, job)?,
-            CommitMode::PerRequest => lane::run_alone(&self.shared, org_id, job)?,
+            CommitMode::Lanes => lane::enqueue(&self.shared, org_id, job),
+            CommitMode::PerRequest => lane::run_alone(&self.shared, org_id, job),
         }
         // Without an answer the batch has died of a bug; whether before or after COMMIT, nobody knows.
         answer.await.unwrap_or(Err(DeskError::OutcomeUnknown { key }))

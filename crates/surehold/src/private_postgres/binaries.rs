@@ -17,6 +17,16 @@ pub(super) struct Binaries {
     pub major: u32,
 }
 
+impl Binaries {
+    /// Whether the server was built with what a setting's value needs.
+    pub async fn accepts(&self, account: &Account, cluster: &Path, name: &str, value: &str) -> bool {
+        let mut command = account.command(&self.postgres);
+        // Prints the setting and ends; refuses a value that it does not know.
+        command.arg("-D").arg(cluster).args(["-C", name, "-c", &format!("{name}={value}")]);
+        command.output().await.is_ok_and(|output| output.status.success())
+    }
+}
+
 /// Finds the server programs. A cluster can only be opened by the major version that made it, so
 /// with `cluster` (its folder and major version) no other will do.
 pub(super) async fn find(

@@ -37,6 +37,7 @@ pub(super) struct Launcher {
     pub footprint: Footprint,
     pub account: Account,
     pub postgres: PathBuf,
+    pub has_lz4: bool,
     pub socket_dir: PathBuf,
 }
 
@@ -77,7 +78,7 @@ impl Launcher {
         let child = self
             .account
             .command(&self.postgres)
-            .args(settings::arguments(&self.footprint.cluster, &self.socket_dir, &self.footprint.name))
+            .args(settings::arguments(&self.footprint.cluster, &self.socket_dir, &self.footprint.name, self.has_lz4))
             .stdout(copy()?)
             .stderr(copy()?)
             .spawn()

@@ -12,7 +12,7 @@ use super::launch::{Launcher, Postmaster, Stop, asked};
 use super::lock::Lock;
 use super::place::{self, Place};
 use super::process::Footprint;
-use super::settings::PORT;
+use super::settings::{self, PORT};
 use super::{DATABASE, OWNER, Options, socket};
 
 /// The pauses between attempts to start a server that died.
@@ -51,8 +51,15 @@ impl PrivatePostgres {
             place::settle(options, data_dir).await?;
         let socket_dir = socket::prepare(&cluster, &account)?;
         let footprint = Footprint::of(&cluster, account.uid)?;
-        let launcher =
-            Launcher { data_dir, footprint, account, postgres: binaries.postgres, socket_dir: socket_dir.clone() };
+        let has_lz4 = binaries.accepts(&account, &cluster, settings::WAL_COMPRESSION, settings::LZ4).await;
+        let launcher = Launcher {
+            data_dir,
+            footprint,
+            account,
+            postgres: binaries.postgres,
+            has_lz4,
+            socket_dir: socket_dir.clone(),
+        };
         let (stop, mut stopped) = watch::channel(false);
         let begin = Instant::now();
         let Some(postmaster) = launcher.start(&mut stopped).await? else {

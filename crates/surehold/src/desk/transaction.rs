@@ -1,0 +1,295 @@
+//! Transactions: lock and load, decide each command in order of arrival, write and COMMIT.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use deadpool_postgres::Object;
+use futures::future::{BoxFuture, FutureExt, MaybeDone, maybe_done};
+use futures::poll;
+use jiff::Timestamp;
+use surehold_core::command::Key;
+use surehold_core::decide::Stop;
+use surehold_core::{Command, Fresh, Ledger, Outcome, Refusal, decide};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::{DeskError, Job, Shared};
+use crate::store::StoreError;
+use crate::store::constraints::{Failure, classify};
+use crate::store::load::{Locks, Plan, load};
+use crate::store::write::{CommitError, commit};
+
+/// A flight's answers come within this, or the server is taken for gone; its own statements give up before.
+const FLIGHT_TIME_MAX: Duration = Duration::from_secs(15);
+const SILENT: &str = "the database did not answer";
+
+/// Why a transaction gave no outcomes.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// A statement failed, the transaction was rolled back.
+    Statement(Failure, String),
+    /// No connection, or it was lost before COMMIT was sent.
+    NotSent(String),
+    /// The connection was lost after COMMIT was sent.
+    InDoubt(String),
+    /// The database holds or is what it should not.
+    Broken(String),
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Fault {
+        let text = error.to_string();
+        match &error {
+            StoreError::Unavailable(_) => Fault::NotSent(text),
+            StoreError::ContactLocked => Fault::Statement(Failure::ContactLocked, text),
+            StoreError::Query(inner) => match classify(inner) {
+                Failure::ConnectionLost => Fault::NotSent(text),
+                failure => Fault::Statement(failure, text),
+            },
+            StoreError::Unfit(_) | StoreError::Corrupt(_) => Fault::Broken(text),
+        }
+    }
+}
+
+/// What came of transactions that followed each other on one connection. Whoever is in none of the lists
+/// has its answer.
+#[derive(Default)]
+pub(super) struct Ended {
+    /// To be decided again: their rows had moved.
+    pub again: Vec<Job>,
+    /// The last transaction's fault, if it had one, and its jobs.
+    pub fault: Option<(Fault, Vec<Job>)>,
+    /// Jobs that were to come after the fault; nothing was done for them.
+    pub next: Vec<Job>,
+}
+
+/// Decides jobs in one transaction and commits what they change; then the same with what `more` yields, if
+/// anything, and so on. While a COMMIT is under way, the next transaction's first flight is on the wire
+/// behind it, so that the database never waits for us in between.
+pub(super) async fn transactions(
+    shared: &Shared,
+    org_id: Uuid,
+    jobs: Vec<Job>,
+    more: impl Fn() -> Option<Vec<Job>>,
+) -> Ended {
+    let lease = match shared.store.command().await {
+        Ok(client) => Lease(Some(client)),
+        Err(error) => return Ended { fault: Some((error.into(), jobs)), ..Ended::default() },
+    };
+    let ended = in_a_row(shared, org_id, lease.client(), jobs, more).await;
+    let is_idle = match &ended.fault {
+        None => true,
+        Some((Fault::NotSent(_) | Fault::InDoubt(_), _)) => false,
+        Some((Fault::Statement(..) | Fault::Broken(_), _)) => lease.client().batch_execute("ROLLBACK").await.is_ok(),
+    };
+    if is_idle {
+        lease.give_back();
+    }
+    ended
+}
+
+async fn in_a_row(
+    shared: &Shared,
+    org_id: Uuid,
+    client: &Object,
+    jobs: Vec<Job>,
+    more: impl Fn() -> Option<Vec<Job>>,
+) -> Ended {
+    let mut ended = Ended::default();
+    let mut begun = Some(Begun::new(client, org_id, jobs));
+    while let Some(transaction) = begun {
+        // Who has to be decided again must not wait behind all others.
+        let more = || if ended.again.is_empty() { more() } else { None };
+        let (result, jobs, next) = transaction.finish(shared, client, org_id, more).await;
+        match result {
+            Ok(results) => ended.again.extend(answer(jobs, results)),
+            Err(fault) => {
+                ended.fault = Some((fault, jobs));
+                ended.next = next.map_or_else(Vec::new, |next| next.jobs);
+                break;
+            }
+        }
+        begun = next;
+    }
+    ended
+}
+
+/// Gives each job its answer; returns those that have to be decided again.
+fn answer(jobs: Vec<Job>, results: Vec<Result<Outcome, Stop>>) -> Vec<Job> {
+    let mut again = Vec::new();
+    for (job, result) in jobs.into_iter().zip(results) {
+        match result {
+            Ok(outcome) => job.answer(Ok(outcome)),
+            Err(Stop::Refused(refusal)) => job.answer(Err(DeskError::Refused(refusal))),
+            Err(Stop::ResolveAgain) => again.push(job),
+        }
+    }
+    again
+}
+
+/// A connection that goes back to the pool only when it is said to be idle. Whatever else ends its use, a
+/// panic included, closes it: an open transaction would keep its locks.
+struct Lease(Option<Object>);
+
+impl Lease {
+    fn client(&self) -> &Object {
+        self.0.as_ref().expect("leased until it is given back")
+    }
+
+    fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            drop(Object::take(client));
+        }
+    }
+}
+
+/// A transaction whose first flight is on the wire, or about to be.
+struct Begun<'c> {
+    jobs: Vec<Job>,
+    loading: Pin<Box<MaybeDone<BoxFuture<'c, Result<(Ledger, Timestamp), StoreError>>>>>,
+}
+
+impl<'c> Begun<'c> {
+    fn new(client: &'c Object, org_id: Uuid, jobs: Vec<Job>) -> Begun<'c> {
+        let mut plan = plan_of(&jobs);
+        let loading = async move {
+            plan.resolve(client, org_id).await?;
+            load(client, org_id, &plan, Locks::Take).await
+        };
+        Begun { jobs, loading: Box::pin(maybe_done(loading.boxed())) }
+    }
+
+    /// Decides, writes and commits. Gives the jobs back with their results, and the next transaction, if
+    /// `more` had jobs for one when COMMIT was sent.
+    async fn finish(
+        mut self,
+        shared: &Shared,
+        client: &'c Object,
+        org_id: Uuid,
+        more: impl Fn() -> Option<Vec<Job>>,
+    ) -> (Result<Vec<Result<Outcome, Stop>>, Fault>, Vec<Job>, Option<Begun<'c>>) {
+        for job in &mut self.jobs {
+            job.tries += 1;
+        }
+        let loaded = timeout(FLIGHT_TIME_MAX, self.loading.as_mut()).await;
+        let loaded = match loaded.map(|()| self.loading.as_mut().take_output()) {
+            Ok(Some(Ok(loaded))) => loaded,
+            Ok(Some(Err(error))) => return (Err(error.into()), self.jobs, None),
+            Ok(None) | Err(_) => return (Err(Fault::NotSent(SILENT.to_owned())), self.jobs, None),
+        };
+        let (mut ledger, now) = loaded;
+        let results = decide_all(&mut ledger, &self.jobs, now);
+        if !ledger.writes().is_empty() {
+            remember_keys(&ledger, &mut self.jobs);
+        }
+        let (ended, next) = end(client, org_id, &ledger, now, more).await;
+        if ended.is_ok() {
+            note_full(shared, &ledger, &self.jobs);
+        }
+        (ended.map(|()| results), self.jobs, next)
+    }
+}
+
+/// Writes and commits, with the first flight of the next transaction right behind.
+async fn end<'c>(
+    client: &'c Object,
+    org_id: Uuid,
+    ledger: &Ledger,
+    now: Timestamp,
+    more: impl Fn() -> Option<Vec<Job>>,
+) -> (Result<(), Fault>, Option<Begun<'c>>) {
+    let is_empty = ledger.writes().is_empty();
+    let ending = async {
+        if is_empty {
+            // No row was changed: no commit record, no wait for the disk.
+            return client.batch_execute("ROLLBACK").await.map_err(|e| Fault::from(StoreError::from(e)));
+        }
+        commit(client, org_id, ledger, now).await.map_err(|error| match error {
+            CommitError::RolledBack(e) => Fault::Statement(classify(&e), StoreError::from(e).to_string()),
+            CommitError::NotSent(e) => Fault::from(e),
+            CommitError::Unknown(e) => Fault::InDoubt(e.to_string()),
+        })
+    };
+    let mut ending = Box::pin(maybe_done(ending));
+    let _ = poll!(&mut ending); // sends it
+    let mut next = more().map(|jobs| Begun::new(client, org_id, jobs));
+    if let Some(next) = &mut next {
+        let _ = poll!(&mut next.loading); // sends it
+    }
+    let silent = match is_empty {
+        true => Fault::NotSent(SILENT.to_owned()),
+        false => Fault::InDoubt(SILENT.to_owned()),
+    };
+    let ended = match timeout(FLIGHT_TIME_MAX, ending.as_mut()).await {
+        Ok(()) => ending.as_mut().take_output().unwrap_or(Err(silent)),
+        Err(_) => Err(silent),
+    };
+    (ended, next)
+}
+
+/// Remembers which slots have no seat left.
+fn note_full(shared: &Shared, ledger: &Ledger, jobs: &[Job]) {
+    for job in jobs {
+        if let Command::Book(book) = &job.request.command
+            && let Some(slot) = ledger.slot(book.slot_id)
+        {
+            shared.full.set(slot.id, slot.available() <= 0);
+        }
+    }
+}
+
+/// Decides jobs on plain reads, without locks. Only answers that change nothing and hold anyway are
+/// given: a replay, or that the slot is full. `None` for all others.
+pub(super) async fn peek(
+    shared: &Shared,
+    org_id: Uuid,
+    jobs: &[Job],
+) -> Result<Vec<Option<Result<Outcome, Refusal>>>, Fault> {
+    let client = shared.store.command().await?;
+    let mut plan = plan_of(jobs);
+    plan.resolve(&client, org_id).await?;
+    let (loaded, now) = load(&client, org_id, &plan, Locks::Without).await?;
+    let mut scratch = loaded.clone();
+    let mut answers = Vec::with_capacity(jobs.len());
+    for result in decide_all(&mut scratch, jobs, now) {
+        answers.push(match result {
+            Ok(outcome) if outcome.replayed => Some(Ok(outcome)),
+            Err(Stop::Refused(refusal @ Refusal::Full { .. })) => Some(Err(refusal)),
+            _ => None,
+        });
+    }
+    // A booking that went through on the scratch copy took seats there that are still free in truth:
+    // what was decided after it does not count.
+    if !scratch.writes().is_empty() {
+        return Ok(jobs.iter().map(|_| None).collect());
+    }
+    Ok(answers)
+}
+
+fn plan_of(jobs: &[Job]) -> Plan {
+    Plan::of(jobs.iter().map(|job| (&job.request, job.written_key.as_deref())))
+}
+
+fn decide_all(ledger: &mut Ledger, jobs: &[Job], now: Timestamp) -> Vec<Result<Outcome, Stop>> {
+    let mut fresh = Fresh { now, id: &mut Uuid::now_v7 };
+    jobs.iter().map(|job| decide(ledger, &job.request, &mut fresh)).collect()
+}
+
+/// Notes the key that each command's journal row is about to be written under: if the answer to COMMIT
+/// is lost, the next try looks there.
+fn remember_keys(ledger: &Ledger, jobs: &mut [Job]) {
+    for row in &ledger.writes().journal {
+        if let Some(record) = &row.idempotency
+            && let Some(job) = jobs.iter_mut().find(|job| job.request.command_id == row.command_id)
+            && !matches!(&job.request.key, Key::Given(_))
+        {
+            job.written_key = Some(record.key.clone());
+        }
+    }
+}
