@@ -1,0 +1,149 @@
+//! Filling the databases, by the SQL of `school.sql`.
+
+use anyhow::Context;
+use hyper::header::HeaderValue;
+use secrecy::ExposeSecret;
+use surehold::store::api_keys::{self, Role};
+use surehold::store::migrate::migrate;
+use surehold::store::provision::{NewOrg, create_org};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use super::{HOT_TYPE, Org, SEATS_ENOUGH, SEATS_FEW, SMALL_ORGS, SPREAD_SESSIONS, SPREAD_TYPE, World};
+use crate::cluster::Cluster;
+use crate::seed;
+
+/// The SQL that fills a database.
+const FILL: &str = include_str!("school.sql");
+/// Credits that each student has of both kinds; some are spent in the large world.
+const CREDITS: i64 = 100;
+/// Sessions beside the hot one: what a student sees in the list of what can be booked.
+const BESIDE_HOT: usize = 48;
+
+/// One organisation with so many students.
+///
+/// # Errors
+///
+/// What PostgreSQL says.
+pub async fn school(cluster: &Cluster, students: usize) -> anyhow::Result<World> {
+    fill(cluster, "bench_school", 1, students, SPREAD_SESSIONS, &[]).await
+}
+
+/// [`SMALL_ORGS`] organisations that share so many students.
+///
+/// # Errors
+///
+/// What PostgreSQL says.
+pub async fn small_orgs(cluster: &Cluster, students: usize) -> anyhow::Result<World> {
+    fill(cluster, "bench_small_orgs", SMALL_ORGS, students / SMALL_ORGS, 0, &[]).await
+}
+
+/// One organisation whose students have booked before, each on so many days. Its spread sessions are as many
+/// further days without a booking.
+///
+/// # Errors
+///
+/// What PostgreSQL says.
+pub async fn large(cluster: &Cluster, students: usize, bookings_each: usize, days: usize) -> anyhow::Result<World> {
+    let past: Vec<Uuid> = (0..bookings_each).map(|_| Uuid::now_v7()).collect();
+    let mut world = fill(cluster, "bench_large", 1, students, 0, &past).await?;
+    let client = cluster.connect(world.database).await?;
+    client.batch_execute(FILL).await?;
+    let org = &mut world.orgs[0];
+    org.spread = (0..days).map(|_| Uuid::now_v7()).collect();
+    sessions(&client, org.id, &org.spread, HOT_TYPE, SEATS_ENOUGH, 0, "2031-01-01").await?;
+    client.batch_execute("VACUUM (ANALYZE); CHECKPOINT").await.context("cannot vacuum the large database")?;
+    Ok(world)
+}
+
+async fn fill(
+    cluster: &Cluster,
+    database: &'static str,
+    orgs: usize,
+    students_each: usize,
+    spread: usize,
+    booked: &[Uuid],
+) -> anyhow::Result<World> {
+    cluster.create(database).await?;
+    migrate(&cluster.url(database), "surehold_app").await?;
+    let mut client = cluster.connect(database).await?;
+    client.batch_execute(seed::FUNCTION).await.context("the seed's function cannot be made")?;
+    client.batch_execute(FILL).await.context("school.sql cannot be run")?;
+    // Every foreign key is right by construction, and the laws are checked; looking each one up would take as
+    // long as all the rest.
+    client.batch_execute("SET session_replication_role = replica; SET maintenance_work_mem = '256MB'").await?;
+    let mut world = World { database, orgs: Vec::with_capacity(orgs) };
+    for number in 0..orgs {
+        let first = 1 + number * students_each;
+        world.orgs.push(fill_org(&mut client, number, first..first + students_each, spread, booked).await?);
+    }
+    client.batch_execute("VACUUM (ANALYZE); CHECKPOINT").await.context("cannot vacuum a template")?;
+    Ok(world)
+}
+
+async fn fill_org(
+    client: &mut Client,
+    number: usize,
+    students: std::ops::Range<usize>,
+    spread: usize,
+    booked: &[Uuid],
+) -> anyhow::Result<Org> {
+    let new = NewOrg {
+        slug: format!("school-{number}"),
+        name: format!("School {number}"),
+        time_zone: "America/Toronto".to_owned(),
+        hosts: Vec::new(),
+        is_test: false,
+    };
+    let id = create_org(client, &new).await?;
+    client.execute("UPDATE orgs SET slot_capacity_max = $2 WHERE id = $1", &[&id, &SEATS_ENOUGH]).await?;
+    let key = api_keys::create(client, id, "benchmark", Role::Service).await?;
+    let mut authorization = HeaderValue::from_str(&format!("Bearer {}", key.text.expose_secret()))?;
+    authorization.set_sensitive(true);
+
+    let (first, count) = (i64::try_from(students.start)?, i64::try_from(students.len())?);
+    let spent = i64::try_from(booked.len())?;
+    let (hot, rush) = (Uuid::now_v7(), Uuid::now_v7());
+    client
+        .execute("SELECT pg_temp.fill_contacts($1, $2, $3, $4, $5)", &[&id, &first, &count, &CREDITS, &spent])
+        .await
+        .context("contacts cannot be filled in")?;
+    sessions(client, id, &[hot], HOT_TYPE, SEATS_ENOUGH, 0, "2030-01-01").await?;
+    sessions(client, id, &[rush], HOT_TYPE, SEATS_FEW, 0, "2030-01-02").await?;
+    let spread: Vec<Uuid> = (0..spread).map(|_| Uuid::now_v7()).collect();
+    if !spread.is_empty() {
+        let beside: Vec<Uuid> = (0..BESIDE_HOT).map(|_| Uuid::now_v7()).collect();
+        sessions(client, id, &beside, HOT_TYPE, SEATS_FEW, 0, "2030-01-03").await?;
+        sessions(client, id, &spread, SPREAD_TYPE, SEATS_ENOUGH, 0, "2030-01-01").await?;
+    }
+    if !booked.is_empty() {
+        sessions(client, id, booked, HOT_TYPE, SEATS_ENOUGH, i32::try_from(count)?, "2029-01-01").await?;
+        client
+            .execute("SELECT pg_temp.fill_bookings($1, $2, $3, $4, $5)", &[&id, &first, &count, &CREDITS, &booked])
+            .await
+            .context("bookings cannot be filled in")?;
+    }
+    Ok(Org { id, authorization, students, hot, rush, spread })
+}
+
+async fn sessions(
+    client: &Client,
+    org_id: Uuid,
+    ids: &[Uuid],
+    offering: &str,
+    seats: i32,
+    taken: i32,
+    first_date: &str,
+) -> anyhow::Result<()> {
+    // Of one day of many sessions, ten; where bookings repeat by student, one.
+    let per_day: i64 = if offering == SPREAD_TYPE { 10 } else { 1 };
+    let first_date: jiff::civil::Date = first_date.parse()?;
+    client
+        .execute(
+            "SELECT pg_temp.fill_sessions($1, $2, $3, $4, $5, $6, $7)",
+            &[&org_id, &ids, &offering, &seats, &taken, &first_date, &per_day],
+        )
+        .await
+        .context("sessions cannot be filled in")?;
+    Ok(())
+}
