@@ -64,7 +64,7 @@ $$;
 -- A booking of each of those students on each of p_slots, paid by the Situational Judgment credits that
 -- fill_contacts counted as spent. Sessions of one type are to be on different days.
 CREATE FUNCTION pg_temp.fill_bookings(p_org uuid, p_first bigint, p_count bigint, p_credits bigint, p_slots uuid[])
-RETURNS void LANGUAGE sql AS $$
+RETURNS void LANGUAGE plpgsql AS $$ BEGIN
     CREATE TEMP TABLE filling AS
     SELECT n, k, (n - p_first) * cardinality(p_slots) + k AS number, s.id AS slot_id, s.offering_id, s.local_date,
            o.name || '-' || pg_temp.student_id(n) || '-' || to_char(s.local_date, 'FMMonth FMDD, YYYY') AS code
@@ -98,4 +98,4 @@ RETURNS void LANGUAGE sql AS $$
                'attending_location', 'mississauga'))
     FROM filling;
     DROP TABLE filling;
-$$;
+END $$;
