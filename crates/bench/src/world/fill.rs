@@ -17,6 +17,9 @@ use crate::seed;
 const FILL: &str = include_str!("school.sql");
 /// Credits that each student has of both kinds; some are spent in the large world.
 const CREDITS: i64 = 100;
+/// Students who have booked before: with an empty table of bookings the planner knows nothing of it, and the
+/// seed's function would keep plans that read all of an organisation's bookings while they grow.
+const REGULARS: usize = 10_000;
 /// Sessions beside the hot one: what a student sees in the list of what can be booked.
 const BESIDE_HOT: usize = 48;
 
@@ -26,7 +29,8 @@ const BESIDE_HOT: usize = 48;
 ///
 /// What PostgreSQL says.
 pub async fn school(cluster: &Cluster, students: usize) -> anyhow::Result<World> {
-    fill(cluster, "bench_school", 1, students, SPREAD_SESSIONS, &[]).await
+    let size = Size { orgs: 1, students, regulars: REGULARS, past: 1, spread: SPREAD_SESSIONS };
+    fill(cluster, "bench_school", &size).await
 }
 
 /// [`SMALL_ORGS`] organisations that share so many students.
@@ -35,7 +39,9 @@ pub async fn school(cluster: &Cluster, students: usize) -> anyhow::Result<World>
 ///
 /// What PostgreSQL says.
 pub async fn small_orgs(cluster: &Cluster, students: usize) -> anyhow::Result<World> {
-    fill(cluster, "bench_small_orgs", SMALL_ORGS, students / SMALL_ORGS, 0, &[]).await
+    let size =
+        Size { orgs: SMALL_ORGS, students: students / SMALL_ORGS, regulars: REGULARS / SMALL_ORGS, past: 1, spread: 0 };
+    fill(cluster, "bench_small_orgs", &size).await
 }
 
 /// One organisation whose students have booked before, each on so many days. Its spread sessions are as many
@@ -45,8 +51,8 @@ pub async fn small_orgs(cluster: &Cluster, students: usize) -> anyhow::Result<Wo
 ///
 /// What PostgreSQL says.
 pub async fn large(cluster: &Cluster, students: usize, bookings_each: usize, days: usize) -> anyhow::Result<World> {
-    let past: Vec<Uuid> = (0..bookings_each).map(|_| Uuid::now_v7()).collect();
-    let mut world = fill(cluster, "bench_large", 1, students, 0, &past).await?;
+    let size = Size { orgs: 1, students, regulars: students, past: bookings_each, spread: 0 };
+    let mut world = fill(cluster, "bench_large", &size).await?;
     let client = cluster.connect(world.database).await?;
     client.batch_execute(FILL).await?;
     let org = &mut world.orgs[0];
@@ -56,14 +62,20 @@ pub async fn large(cluster: &Cluster, students: usize, bookings_each: usize, day
     Ok(world)
 }
 
-async fn fill(
-    cluster: &Cluster,
-    database: &'static str,
+/// How large a world is.
+struct Size {
     orgs: usize,
-    students_each: usize,
+    /// Students of each organisation.
+    students: usize,
+    /// So many of them have booked before.
+    regulars: usize,
+    /// On so many sessions each.
+    past: usize,
+    /// Sessions of each organisation that bookings are spread over.
     spread: usize,
-    booked: &[Uuid],
-) -> anyhow::Result<World> {
+}
+
+async fn fill(cluster: &Cluster, database: &'static str, size: &Size) -> anyhow::Result<World> {
     cluster.create(database).await?;
     migrate(&cluster.url(database), "surehold_app").await?;
     let mut client = cluster.connect(database).await?;
@@ -72,10 +84,9 @@ async fn fill(
     // Every foreign key is right by construction, and the laws are checked; looking each one up would take as
     // long as all the rest.
     client.batch_execute("SET session_replication_role = replica; SET maintenance_work_mem = '256MB'").await?;
-    let mut world = World { database, orgs: Vec::with_capacity(orgs) };
-    for number in 0..orgs {
-        let first = 1 + number * students_each;
-        world.orgs.push(fill_org(&mut client, number, first..first + students_each, spread, booked).await?);
+    let mut world = World { database, orgs: Vec::with_capacity(size.orgs) };
+    for number in 0..size.orgs {
+        world.orgs.push(fill_org(&mut client, number, size).await?);
     }
     tidy(&client).await?;
     Ok(world)
@@ -88,13 +99,7 @@ async fn tidy(client: &Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn fill_org(
-    client: &mut Client,
-    number: usize,
-    students: std::ops::Range<usize>,
-    spread: usize,
-    booked: &[Uuid],
-) -> anyhow::Result<Org> {
+async fn fill_org(client: &mut Client, number: usize, size: &Size) -> anyhow::Result<Org> {
     let new = NewOrg {
         slug: format!("school-{number}"),
         name: format!("School {number}"),
@@ -108,27 +113,31 @@ async fn fill_org(
     let mut authorization = HeaderValue::from_str(&format!("Bearer {}", key.text.expose_secret()))?;
     authorization.set_sensitive(true);
 
-    let (first, count) = (i64::try_from(students.start)?, i64::try_from(students.len())?);
-    let spent = i64::try_from(booked.len())?;
-    let (hot, rush) = (Uuid::now_v7(), Uuid::now_v7());
+    let students = 1 + number * size.students..1 + (number + 1) * size.students;
+    let first = i64::try_from(students.start)?;
+    let (regulars, all) = (i64::try_from(size.regulars)?, i64::try_from(size.students)?);
+    let past: Vec<Uuid> = (0..size.past).map(|_| Uuid::now_v7()).collect();
+    let spent = i64::try_from(past.len())?;
+    for (first, count, spent) in [(first, regulars, spent), (first + regulars, all - regulars, 0)] {
+        client
+            .execute("SELECT pg_temp.fill_contacts($1, $2, $3, $4, $5)", &[&id, &first, &count, &CREDITS, &spent])
+            .await
+            .context("contacts cannot be filled in")?;
+    }
+    sessions(client, id, &past, HOT_TYPE, SEATS_ENOUGH, i32::try_from(regulars)?, "2029-01-01").await?;
     client
-        .execute("SELECT pg_temp.fill_contacts($1, $2, $3, $4, $5)", &[&id, &first, &count, &CREDITS, &spent])
+        .execute("SELECT pg_temp.fill_bookings($1, $2, $3, $4, $5)", &[&id, &first, &regulars, &CREDITS, &past])
         .await
-        .context("contacts cannot be filled in")?;
+        .context("bookings cannot be filled in")?;
+
+    let (hot, rush) = (Uuid::now_v7(), Uuid::now_v7());
     sessions(client, id, &[hot], HOT_TYPE, SEATS_ENOUGH, 0, "2030-01-01").await?;
     sessions(client, id, &[rush], HOT_TYPE, SEATS_FEW, 0, "2030-01-02").await?;
-    let spread: Vec<Uuid> = (0..spread).map(|_| Uuid::now_v7()).collect();
+    let spread: Vec<Uuid> = (0..size.spread).map(|_| Uuid::now_v7()).collect();
     if !spread.is_empty() {
         let beside: Vec<Uuid> = (0..BESIDE_HOT).map(|_| Uuid::now_v7()).collect();
         sessions(client, id, &beside, HOT_TYPE, SEATS_FEW, 0, "2030-01-03").await?;
         sessions(client, id, &spread, SPREAD_TYPE, SEATS_ENOUGH, 0, "2030-01-01").await?;
-    }
-    if !booked.is_empty() {
-        sessions(client, id, booked, HOT_TYPE, SEATS_ENOUGH, i32::try_from(count)?, "2029-01-01").await?;
-        client
-            .execute("SELECT pg_temp.fill_bookings($1, $2, $3, $4, $5)", &[&id, &first, &count, &CREDITS, &booked])
-            .await
-            .context("bookings cannot be filled in")?;
     }
     Ok(Org { id, authorization, students, hot, rush, spread })
 }

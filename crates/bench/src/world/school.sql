@@ -66,7 +66,7 @@ $$;
 CREATE FUNCTION pg_temp.fill_bookings(p_org uuid, p_first bigint, p_count bigint, p_credits bigint, p_slots uuid[])
 RETURNS void LANGUAGE plpgsql AS $$ BEGIN
     CREATE TEMP TABLE filling AS
-    SELECT n, k, (n - p_first) * cardinality(p_slots) + k AS number, s.id AS slot_id, s.offering_id, s.local_date,
+    SELECT n, k, n * cardinality(p_slots) + k AS number, s.id AS slot_id, s.offering_id, s.local_date,
            o.name || '-' || pg_temp.student_id(n) || '-' || to_char(s.local_date, 'FMMonth FMDD, YYYY') AS code
     FROM generate_series(p_first, p_first + p_count - 1) AS n, unnest(p_slots) WITH ORDINALITY AS u (slot_id, k)
     JOIN slots s ON s.org_id = p_org AND s.id = u.slot_id
