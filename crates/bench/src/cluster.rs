@@ -23,16 +23,10 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// The folder lies in memory, where no commit waits for a disk; or PostgreSQL does not start.
+    /// PostgreSQL does not start.
     pub async fn start(data_dir: &Path) -> anyhow::Result<Cluster> {
         std::fs::create_dir_all(data_dir)
             .with_context(|| format!("the folder {} cannot be made", data_dir.display()))?;
-        let kind = statfs(data_dir).context("the file system cannot be looked at")?.filesystem_type();
-        anyhow::ensure!(
-            kind != TMPFS_MAGIC,
-            "{} lies in memory, where commits cost nothing. Give a folder on a disk with --work-dir",
-            data_dir.display()
-        );
         let server = PrivatePostgres::start(&Options { data_dir: data_dir.to_owned(), pg_bin: None }).await?;
         let url = server.connection_string();
         Ok(Cluster { data_dir: data_dir.to_owned(), server: Some(server), url })
@@ -136,6 +130,22 @@ impl Cluster {
         }
         if keep { Ok(()) } else { remove(&self.data_dir) }
     }
+}
+
+/// Refuses a folder in memory.
+///
+/// # Errors
+///
+/// The folder lies in memory, where no commit waits for a disk.
+pub fn must_be_on_disk(folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+    let kind = statfs(folder).context("the file system cannot be looked at")?.filesystem_type();
+    anyhow::ensure!(
+        kind != TMPFS_MAGIC,
+        "{} lies in memory, where commits cost nothing. Give a folder on a disk with --work-dir",
+        folder.display()
+    );
+    Ok(())
 }
 
 /// Removes a data folder, and the cluster also where the folder holds only a link to it.

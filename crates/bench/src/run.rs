@@ -93,6 +93,7 @@ impl Plan {
 pub async fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let plan = Plan::of(args)?;
     clear(&plan.data_dir).await?;
+    cluster::must_be_on_disk(&plan.data_dir)?;
     let progress = ProgressBar::new(plan.steps()).with_style(
         ProgressStyle::with_template("{bar:30} {pos:>3}/{len} {elapsed_precise}  {wide_msg}").context("a template")?,
     );

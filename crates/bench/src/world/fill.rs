@@ -29,7 +29,7 @@ const BESIDE_HOT: usize = 48;
 ///
 /// What PostgreSQL says.
 pub async fn school(cluster: &Cluster, students: usize) -> anyhow::Result<World> {
-    let size = Size { orgs: 1, students, regulars: REGULARS, past: 1, spread: SPREAD_SESSIONS };
+    let size = Size { orgs: 1, students, regulars: REGULARS.min(students), past: 1, spread: SPREAD_SESSIONS };
     fill(cluster, "bench_school", &size).await
 }
 
