@@ -39,8 +39,8 @@ impl Machine {
             cpu: field(&read("/proc/cpuinfo"), "model name"),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory_gb: (kib * 1024.0 / 1e8).round() / 10.0,
-            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
-            postgresql: client.query_one("SHOW server_version", &[]).await?.try_get(0)?,
+            kernel: number(&read("/proc/sys/kernel/osrelease")),
+            postgresql: number(client.query_one("SHOW server_version", &[]).await?.try_get(0)?),
             date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
             commit: commit().unwrap_or_else(unknown),
         })
@@ -49,6 +49,11 @@ impl Machine {
 
 fn unknown() -> String {
     "unknown".to_owned()
+}
+
+/// The number that a version begins with: what follows is about who built it.
+fn number(version: &str) -> String {
+    version.trim().chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect()
 }
 
 /// The value of the first line `name : value`.
@@ -79,5 +84,11 @@ mod tests {
         let text = "processor\t: 0\nmodel name\t: A CPU: fast\nmodel name\t: B\n";
         assert_eq!(field(text, "model name"), "A CPU: fast");
         assert_eq!(field(text, "MemTotal"), "unknown");
+    }
+
+    #[test]
+    fn of_a_version_the_number_counts() {
+        assert_eq!(number("15.18 (Debian 15.18-0+deb12u1)"), "15.18");
+        assert_eq!(number("6.1.0-13-amd64\n"), "6.1.0");
     }
 }

@@ -28,12 +28,11 @@ text{font:13px system-ui,-apple-system,'Segoe UI',sans-serif;fill:#1f2328}
 /// The chart.
 pub fn of(results: &Results) -> String {
     let shown: Vec<&Measured> = results.workloads.iter().filter(|measured| is_shown(measured)).collect();
-    let width = LEFT + RIGHT + GROUP * (shown.len().max(4)) as f64;
-    let rate = |measured: &Measured, who| measured.median(who, PER_SECOND).unwrap_or(0.0);
-    let highest = shown.iter().flat_map(|m| Contestant::ALL.iter().map(|who| rate(m, *who))).fold(1.0, f64::max);
+    // The legend needs the room of five groups.
+    let width = LEFT + RIGHT + GROUP * (shown.len().max(5)) as f64;
+    let highest = shown.iter().map(|measured| fastest(measured)).fold(1.0, f64::max);
     let step = round_step(highest);
-    let top = (highest / step).ceil() * step;
-    let y = |value: f64| FLOOR - (FLOOR - CEILING) * value / top;
+    let scale = Scale { top: (highest / step).ceil() * step };
 
     // Writing to a string cannot fail.
     let mut svg = format!(
@@ -42,61 +41,83 @@ pub fn of(results: &Results) -> String {
          <style>{STYLE}</style>\n<text class=\"title\" x=\"16\" y=\"26\">Requests per second, 64 connections</text>\n"
     );
     legend(&mut svg);
-    for line in 0..=(top / step).round() as u32 {
+    for line in 0..=(scale.top / step).round() as u32 {
         let value = f64::from(line) * step;
         let _ = writeln!(
             svg,
             "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{1:.1}\" y2=\"{1:.1}\"/>\
              <text class=\"small\" x=\"{2}\" y=\"{3:.1}\" text-anchor=\"end\">{4}</text>",
             width - RIGHT,
-            y(value),
+            scale.y(value),
             LEFT - 8.0,
-            y(value) + 4.0,
+            scale.y(value) + 4.0,
             number(value)
         );
     }
     for (place, measured) in shown.iter().enumerate() {
-        let left = LEFT + GROUP * place as f64 + 18.0;
-        let middle = left + 1.5 * BAR;
-        for (bar, who) in Contestant::ALL.iter().enumerate() {
-            let value = rate(measured, *who);
-            let _ = writeln!(
-                svg,
-                "<rect class=\"{}\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\"><title>{}, {}: {}/s</title></rect>",
-                who.name(),
-                left + BAR * bar as f64,
-                y(value),
-                BAR - 4.0,
-                FLOOR - y(value),
-                measured.workload.name,
-                who.name(),
-                number(value)
-            );
-        }
-        let (lanes, seed) = (rate(measured, Contestant::Lanes), rate(measured, Contestant::Seed));
-        let highest = Contestant::ALL.iter().map(|who| rate(measured, *who)).fold(0.0, f64::max);
-        let mut label = |class: &str, y: f64, text: &str| {
-            let _ = writeln!(
-                svg,
-                "<text class=\"{class}\" x=\"{middle:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{text}</text>"
-            );
-        };
-        label("ratio", y(highest) - 8.0, &format!("{}\u{d7} seed", number(lanes / seed)));
-        label("", FLOOR + 20.0, measured.workload.name);
-        label("small", FLOOR + 37.0, &number(lanes));
-        label("small", FLOOR + 52.0, &format!("{} / {}", number(rate(measured, Contestant::PerRequest)), number(seed)));
+        group(&mut svg, &scale, LEFT + GROUP * place as f64 + 18.0, measured);
     }
     svg + "</svg>\n"
 }
 
+/// Where a value stands.
+struct Scale {
+    top: f64,
+}
+
+impl Scale {
+    fn y(&self, value: f64) -> f64 {
+        FLOOR - (FLOOR - CEILING) * value / self.top
+    }
+}
+
+fn rate(measured: &Measured, contestant: Contestant) -> f64 {
+    measured.median(contestant, PER_SECOND).unwrap_or(0.0)
+}
+
+fn fastest(measured: &Measured) -> f64 {
+    Contestant::ALL.iter().map(|contestant| rate(measured, *contestant)).fold(0.0, f64::max)
+}
+
+/// The bars of a workload, the ratio above them and the numbers below.
+fn group(svg: &mut String, scale: &Scale, left: f64, measured: &Measured) {
+    for (bar, contestant) in Contestant::ALL.iter().enumerate() {
+        let value = rate(measured, *contestant);
+        let _ = writeln!(
+            svg,
+            "<rect class=\"{}\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\"><title>{}, {}: {}/s</title></rect>",
+            contestant.name(),
+            left + BAR * bar as f64,
+            scale.y(value),
+            BAR - 4.0,
+            FLOOR - scale.y(value),
+            measured.workload.name,
+            contestant.name(),
+            number(value)
+        );
+    }
+    let middle = left + 1.5 * BAR;
+    let mut label = |class: &str, y: f64, text: &str| {
+        let _ = writeln!(
+            svg,
+            "<text class=\"{class}\" x=\"{middle:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{text}</text>"
+        );
+    };
+    let (lanes, seed) = (rate(measured, Contestant::Lanes), rate(measured, Contestant::Seed));
+    label("ratio", scale.y(fastest(measured)) - 8.0, &format!("{}\u{d7} seed", number(lanes / seed)));
+    label("", FLOOR + 20.0, measured.workload.name);
+    label("small", FLOOR + 37.0, &number(lanes));
+    let others = format!("{} / {}", number(rate(measured, Contestant::PerRequest)), number(seed));
+    label("small", FLOOR + 52.0, &others);
+}
+
 /// Throughput of several callers, against the seed.
 fn is_shown(measured: &Measured) -> bool {
-    let median = |who| measured.median(who, PER_SECOND).unwrap_or(0.0);
     let is_compared =
         measured.workload.goals.iter().any(|goal| {
             goal.metric == PER_SECOND && matches!(goal.against, Against::Contestant(_) | Against::Workload(_))
         });
-    is_compared && median(Contestant::Seed) > 0.0
+    is_compared && rate(measured, Contestant::Seed) > 0.0
 }
 
 fn legend(svg: &mut String) {

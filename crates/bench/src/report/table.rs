@@ -21,7 +21,7 @@ pub fn of(results: &Results) -> String {
     let machine = &results.machine;
     let _ = writeln!(
         text,
-        "{}, {} cores, {} GB, Linux {}, PostgreSQL {}, {}, commit {}\n{} rounds of {} s; median [lowest - highest]\n",
+        "{}, {} cores, {} GB, Linux {}, PostgreSQL {}, {}, commit {}\nrounds: {}, of {} s each; median [lowest - highest]\n",
         machine.cpu,
         machine.cores,
         machine.memory_gb,
