@@ -37,6 +37,8 @@ fn workload(measured: &Measured) -> Value {
         if let (Some(rate), Some(shown)) = (figures.get(PER_SECOND), shown.as_object_mut()) {
             shown.insert("per_second_min".to_owned(), rounded(rate.min));
             shown.insert("per_second_max".to_owned(), rounded(rate.max));
+            // Whoever looks for what a workload spends its time on finds it here.
+            shown.insert("cost".to_owned(), medians(figures, |metric| COSTS.contains(&metric)));
         }
         members.insert(contestant.name().to_owned(), shown);
     }
