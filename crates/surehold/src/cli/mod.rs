@@ -1,6 +1,6 @@
 //! The command line: one file per command.
 
-mod connections;
+pub mod connections;
 mod database;
 mod demo;
 mod doctor;

@@ -125,6 +125,14 @@ fn org_unknown() -> ApiError {
 }
 
 impl Access {
+    /// Who a command is recorded as if an API key came with the request; `None`: none came.
+    pub fn principal_of_key(&self) -> Option<String> {
+        match self.credential {
+            Credential::Key(id, _) => Some(format!("key:{id}")),
+            Credential::None | Credential::Student(_) => None,
+        }
+    }
+
     /// Reads the student that a request is about: `student_id` and `email`, which a token may replace.
     /// Bad and missing fields are noted in `fields`.
     pub fn claim(&self, fields: &mut Fields) -> Claim {

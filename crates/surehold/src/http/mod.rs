@@ -26,7 +26,13 @@ mod session_json;
 mod student;
 mod tokens;
 
+pub use access::Access;
 pub use app::App;
+pub use body::JsonFields;
 pub use error::ApiError;
+pub use find::session_id;
+pub use idempotency::IdempotencyKey;
 pub use options::HttpOptions;
-pub use routes::{openapi_document, router};
+pub use reply::Reply;
+pub use routes::{openapi_document, router, with_layers};
+pub use student::book::{BookingMade, BookingRequest, booking_reply};

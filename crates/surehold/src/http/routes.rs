@@ -114,10 +114,15 @@ pub fn openapi_document() -> OpenApi {
 /// The whole HTTP service: the routes above, the document at /openapi.json, a browser for it at /docs. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`: the rate
 /// limits go by the caller's address.
 pub fn router(app: Arc<App>) -> Router {
-    metrics::install();
     let (routes, document) = all().split_for_parts();
+    with_layers(routes.merge(SwaggerUi::new("/docs").url("/openapi.json", openapi::complete(document))), app)
+}
+
+/// Puts around routes what every request passes: ids, logs, metrics, errors' bodies, panics. The benchmark
+/// puts it around a route of its own, so that both are compared on the same footing.
+pub fn with_layers(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
+    metrics::install();
     routes
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi::complete(document)))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::disable()) // bodies are counted where they are read

@@ -6,12 +6,12 @@ use axum::extract::State;
 use serde::Serialize;
 use surehold_core::command::{Book, Command, ExpectedSlot, Pay};
 use surehold_core::outcome::Booked;
-use surehold_core::rows::{BookingStatus, Family};
+use surehold_core::rows::{BookingStatus, Family, Hand};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::credits::unknown_type;
-use crate::http::access::Access;
+use crate::http::access::{Access, Claim};
 use crate::http::app::{App, expect_answer};
 use crate::http::body::JsonFields;
 use crate::http::error::{ApiError, ErrorBody};
@@ -207,53 +207,90 @@ pub async fn create_discussion_booking(
     book(&app, access, key, fields, Family::MockDiscussion).await
 }
 
+/// A request to book, read and checked as far as that needs no database.
+pub struct BookingRequest {
+    /// Which student.
+    pub claim: Claim,
+    /// Which session, as the caller names it.
+    pub session: String,
+    /// The sort of offering that the route serves.
+    pub family: Family,
+    /// The type that the caller believes it is.
+    pub mock_type: Option<String>,
+    /// The date that the caller believes it is on.
+    pub local_date: Option<jiff::civil::Date>,
+    /// The hand the student works with.
+    pub dominant_hand: Option<Hand>,
+    /// Where or how the student attends.
+    pub attending_location: Option<&'static str>,
+}
+
+impl BookingRequest {
+    /// Reads the fields of a request.
+    ///
+    /// # Errors
+    ///
+    /// `VALIDATION_ERROR`, with every bad field.
+    pub fn read(access: &Access, mut fields: Fields, family: Family) -> Result<BookingRequest, ApiError> {
+        let request = BookingRequest {
+            claim: access.claim(&mut fields),
+            session: fields.required(SESSION, kinds::reference),
+            family,
+            mock_type: fields.optional(MOCK_TYPE, kinds::text(kinds::NAME_MAX)),
+            local_date: fields.optional(EXAM_DATE, kinds::date),
+            dominant_hand: fields.optional(DOMINANT_HAND, kinds::hand),
+            attending_location: match family {
+                Family::MockDiscussion => Some(
+                    fields
+                        .optional(ATTENDING_LOCATION, kinds::one_of(kinds::DISCUSSION_FORMATS))
+                        .unwrap_or(DISCUSSION_FORMAT_USUAL),
+                ),
+                Family::MockExam | Family::Experience => fields.optional(ATTENDING_LOCATION, kinds::exam_location),
+            },
+        };
+        fields.finish()?;
+        Ok(request)
+    }
+}
+
+/// The answer to a booking that was made now (201), or by the same request before (200).
+pub fn booking_reply(booked: Booked, status: Option<BookingStatus>, replayed: bool) -> Reply<BookingMade> {
+    let reply = Reply::created_unless(replayed, BookingMade::new(booked, status));
+    if replayed { reply.message("Booking already exists").idempotent() } else { reply.message("Booking created") }
+}
+
 /// The hot path: authenticate (done), validate, resolve with as few reads as possible, submit.
 async fn book(
     app: &App,
     access: Access,
     key: IdempotencyKey,
-    mut fields: Fields,
+    fields: Fields,
     family: Family,
 ) -> Result<Reply<BookingMade>, ApiError> {
-    let claim = access.claim(&mut fields);
-    let session: String = fields.required(SESSION, kinds::reference);
-    let mock_type = fields.optional(MOCK_TYPE, kinds::text(kinds::NAME_MAX));
-    let local_date = fields.optional(EXAM_DATE, kinds::date);
-    let dominant_hand = fields.optional(DOMINANT_HAND, kinds::hand);
-    let attending_location = match family {
-        Family::MockDiscussion => Some(
-            fields
-                .optional(ATTENDING_LOCATION, kinds::one_of(kinds::DISCUSSION_FORMATS))
-                .unwrap_or(DISCUSSION_FORMAT_USUAL),
-        ),
-        Family::MockExam | Family::Experience => fields.optional(ATTENDING_LOCATION, kinds::exam_location),
-    };
-    fields.finish()?;
-    let offering = match mock_type {
+    let request = BookingRequest::read(&access, fields, family)?;
+    let offering = match request.mock_type {
         None => None,
         Some(name) => Some(known_type(app, access.org.id, family, &name).await?),
     };
 
-    let scope = access.scope(app, claim).await?;
+    let scope = access.scope(app, request.claim).await?;
     let no_contact = || ApiError::from(surehold_core::Refusal::ContactNotFound);
     let scope = scope.ok_or_else(no_contact)?;
     let contact_id = scope.contact_id.ok_or_else(no_contact)?;
-    let slot_id = find::session_id(app, access.org.id, &session).await?;
+    let slot_id = find::session_id(app, access.org.id, &request.session).await?;
     let command = Command::Book(Book {
         contact_id,
         slot_id,
         guests: 1,
         pay: Pay::Credit { only: None },
-        attending_location: attending_location.map(str::to_owned),
-        dominant_hand,
+        attending_location: request.attending_location.map(str::to_owned),
+        dominant_hand: request.dominant_hand,
         code: None,
-        expected: ExpectedSlot { family: Some(family), offering, local_date },
+        expected: ExpectedSlot { family: Some(family), offering, local_date: request.local_date },
     });
     let outcome = app.submit(&scope.acting, scope.on_behalf_of, key.key(), command).await?;
     let (replayed, status) = (outcome.replayed, outcome.booking_status);
-    let made = BookingMade::new(expect_answer!(outcome, Booked)?, status);
-    let reply = Reply::created_unless(replayed, made);
-    Ok(if replayed { reply.message("Booking already exists").idempotent() } else { reply.message("Booking created") })
+    Ok(booking_reply(expect_answer!(outcome, Booked)?, status, replayed))
 }
 
 /// The type that a caller names, spelled as the organisation spells it.
