@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
-use surehold::store::load::{Locks, Plan, load};
-use surehold::store::write::commit;
+use surehold::store::load::{Loaded, Locks, Plan, load};
+use surehold::store::write::{commit, prepare};
 use surehold::store::{Store, StoreOptions};
 use surehold_core::command::{Book, Command, ExpectedSlot, Key, Pay, Request};
-use surehold_core::{Fresh, Ledger, decide};
+use surehold_core::{Fresh, decide};
 use uuid::Uuid;
 
 use crate::measure::Summary;
@@ -43,29 +43,32 @@ async fn one(store: &Store, org: &Org) -> anyhow::Result<f64> {
     let batches = BATCHES.min(org.students.len() / BATCH);
     let contacts = contacts(store, org, batches * BATCH).await?;
     let client = store.command().await?;
-    let mut ledgers: Vec<(Ledger, jiff::Timestamp)> = Vec::with_capacity(batches);
+    let mut decided: Vec<Vec<Loaded>> = Vec::with_capacity(batches);
     for batch in contacts.chunks(BATCH) {
         let requests: Vec<Request> = batch.iter().map(|contact_id| request(*contact_id, org.hot)).collect();
         let plan = Plan::of(requests.iter().map(|request| (request, None)));
-        let (mut ledger, now) = load(&client, org.id, &plan, Locks::Without).await?;
+        let mut loaded = load(&client, &[(org.id, plan)], Locks::Take).await?;
+        client.batch_execute("ROLLBACK").await?;
+        let Loaded { ledger, now, .. } = &mut loaded[0];
         // The session as the batch before will have left it.
-        if let Some((before, _)) = ledgers.last()
-            && let Some(slot) = before.slot(org.hot)
+        if let Some(before) = decided.last()
+            && let Some(slot) = before[0].ledger.slot(org.hot)
         {
             ledger.load_slot(slot.clone());
         }
         for request in &requests {
-            decide(&mut ledger, request, &mut Fresh { now, id: &mut Uuid::now_v7 })
+            decide(ledger, request, &mut Fresh { now: *now, id: &mut Uuid::now_v7 })
                 .map_err(|stop| anyhow::anyhow!("a booking was not decided: {stop:?}"))?;
         }
-        ledgers.push((ledger, now));
+        decided.push(loaded);
     }
     let start = Instant::now();
-    for (ledger, now) in &ledgers {
+    for loaded in &decided {
         client.batch_execute("BEGIN").await?;
-        commit(&client, org.id, ledger, *now).await.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        let prepared = prepare(&client, loaded).await?;
+        commit(&client, &prepared).await.map_err(|error| anyhow::anyhow!("{error:?}"))?;
     }
-    Ok((ledgers.len() * BATCH) as f64 / start.elapsed().as_secs_f64())
+    Ok((decided.len() * BATCH) as f64 / start.elapsed().as_secs_f64())
 }
 
 async fn contacts(store: &Store, org: &Org, count: usize) -> anyhow::Result<Vec<Uuid>> {

@@ -117,7 +117,10 @@ impl Ledger {
     }
 
     /// Adds a balance, read after its contact was locked.
-    pub fn load_balance(&mut self, contact_id: Uuid, kind: CreditKind, amount: i64) {
+    pub fn load_balance(&mut self, contact_id: Uuid, kind: &str, amount: i64) {
+        // The organisation's own copy of the name, if it still sells this kind.
+        let known = self.org.credit_kinds.iter().find(|(known, _)| &**known == kind);
+        let kind = known.map_or_else(|| CreditKind::from(kind), |(known, _)| known.clone());
         self.balances.entry(contact_id).or_default().insert(kind, amount);
     }
 

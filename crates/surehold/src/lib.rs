@@ -12,3 +12,7 @@ pub mod private_postgres;
 pub mod store;
 pub mod wall_clock;
 pub mod workers;
+
+/// Every request makes and frees many small pieces of memory; this one does so faster than the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -67,7 +67,7 @@ impl Database {
             ledger.load_contact(contact.clone());
         }
         for ((contact_id, kind), amount) in self.balances.iter().filter(|((id, _), _)| contacts.contains(id)) {
-            ledger.load_balance(*contact_id, kind.clone(), *amount);
+            ledger.load_balance(*contact_id, kind, *amount);
         }
         let wanted = |b: &Booking| {
             b.status.is_live()

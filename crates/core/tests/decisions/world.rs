@@ -52,7 +52,7 @@ pub fn world() -> World {
     }
     for contact in [student(ANN, "1599999", "ann@example.org"), student(BEN, "1600000", "ben@example.org")] {
         for (kind, _) in KINDS {
-            world.ledger.load_balance(contact.id, kind.into(), 0);
+            world.ledger.load_balance(contact.id, kind, 0);
         }
         world.ledger.load_contact(contact);
     }
@@ -238,7 +238,7 @@ impl World {
     }
 
     pub fn has_credits(&mut self, contact_id: Uuid, kind: &str, amount: i64) {
-        self.ledger.load_balance(contact_id, kind.into(), amount);
+        self.ledger.load_balance(contact_id, kind, amount);
     }
 
     /// The portal has used this key for something else.

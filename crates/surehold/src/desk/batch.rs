@@ -23,8 +23,8 @@ const RECONNECTS_MAX: u32 = 6;
 const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs jobs, and then those that `more` yields, until every one has its answer.
-pub(super) async fn run(shared: &Shared, org_id: Uuid, jobs: Vec<Job>, more: impl Fn() -> Option<Vec<Job>>) {
-    let mut groups = VecDeque::from([without_full(shared, org_id, jobs).await]);
+pub(super) async fn run(shared: &Shared, jobs: Vec<Job>, more: impl Fn() -> Option<Vec<Job>>) {
+    let mut groups = VecDeque::from([without_full(shared, jobs).await]);
     while let Some(group) = groups.pop_front() {
         if group.is_empty() {
             continue;
@@ -32,7 +32,7 @@ pub(super) async fn run(shared: &Shared, org_id: Uuid, jobs: Vec<Job>, more: imp
         let ended = {
             // Those that are here already come first.
             let more = || if groups.is_empty() { more() } else { None };
-            transactions(shared, org_id, group, more).await
+            transactions(shared, group, more).await
         };
         groups.push_back(still_trying(ended.again));
         if let Some((fault, group)) = ended.fault {
@@ -43,12 +43,13 @@ pub(super) async fn run(shared: &Shared, org_id: Uuid, jobs: Vec<Job>, more: imp
 }
 
 /// Answers what can be answered without a lock, where a slot was full when last seen.
-async fn without_full(shared: &Shared, org_id: Uuid, jobs: Vec<Job>) -> Vec<Job> {
-    let (hinted, mut rest): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| shared.may_be_full(job));
+async fn without_full(shared: &Shared, jobs: Vec<Job>) -> Vec<Job> {
+    let (mut hinted, mut rest): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| shared.may_be_full(job));
     if hinted.is_empty() {
         return rest;
     }
-    match peek(shared, org_id, &hinted).await {
+    hinted.sort_by_key(|job| job.org_id);
+    match peek(shared, &hinted).await {
         Ok(answers) => {
             for (job, answer) in hinted.into_iter().zip(answers) {
                 match answer {

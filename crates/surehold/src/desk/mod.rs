@@ -53,6 +53,7 @@ impl Shared {
 
 /// A request that waits for its outcome.
 pub(crate) struct Job {
+    org_id: Uuid,
     request: Request,
     /// Its place among those that may wait; given up with it, however it ends.
     _place: lane::Place,
@@ -81,10 +82,10 @@ impl Desk {
         let key = request.key.text().to_owned();
         let (reply, answer) = oneshot::channel();
         let place = self.shared.waiting.enter(self.shared.options.queue_max)?;
-        let job = Job { request, _place: place, reply, tries: 0, in_doubt: false, written_key: None };
+        let job = Job { org_id, request, _place: place, reply, tries: 0, in_doubt: false, written_key: None };
         match self.shared.options.mode {
-            CommitMode::Lanes => lane::enqueue(&self.shared, org_id, job),
-            CommitMode::PerRequest => lane::run_alone(&self.shared, org_id, job),
+            CommitMode::Lanes => lane::enqueue(&self.shared, job),
+            CommitMode::PerRequest => lane::run_alone(&self.shared, job),
         }
         // Without an answer the batch has died of a bug; whether before or after COMMIT, nobody knows.
         answer.await.unwrap_or(Err(DeskError::OutcomeUnknown { key }))

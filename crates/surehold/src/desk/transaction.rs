@@ -1,23 +1,23 @@
 //! Transactions: lock and load, decide each command in order of arrival, write and COMMIT.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::time::Duration;
 
 use deadpool_postgres::Object;
 use futures::future::{BoxFuture, FutureExt, MaybeDone, maybe_done};
 use futures::poll;
-use jiff::Timestamp;
 use surehold_core::command::Key;
 use surehold_core::decide::Stop;
-use surehold_core::{Command, Fresh, Ledger, Outcome, Refusal, decide};
+use surehold_core::{Command, Fresh, Outcome, Refusal, decide};
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{DeskError, Job, Shared};
 use crate::store::StoreError;
 use crate::store::constraints::{Failure, classify};
-use crate::store::load::{Locks, Plan, load};
-use crate::store::write::{CommitError, commit};
+use crate::store::load::{Loaded, Locks, Plan, load};
+use crate::store::write::{CommitError, commit, prepare};
 
 /// A flight's answers come within this, or the server is taken for gone; its own statements give up before.
 const FLIGHT_TIME_MAX: Duration = Duration::from_secs(15);
@@ -66,17 +66,12 @@ pub(super) struct Ended {
 /// Decides jobs in one transaction and commits what they change; then the same with what `more` yields, if
 /// anything, and so on. While a COMMIT is under way, the next transaction's first flight is on the wire
 /// behind it, so that the database never waits for us in between.
-pub(super) async fn transactions(
-    shared: &Shared,
-    org_id: Uuid,
-    jobs: Vec<Job>,
-    more: impl Fn() -> Option<Vec<Job>>,
-) -> Ended {
+pub(super) async fn transactions(shared: &Shared, jobs: Vec<Job>, more: impl Fn() -> Option<Vec<Job>>) -> Ended {
     let lease = match shared.store.command().await {
         Ok(client) => Lease(Some(client)),
         Err(error) => return Ended { fault: Some((error.into(), jobs)), ..Ended::default() },
     };
-    let ended = in_a_row(shared, org_id, lease.client(), jobs, more).await;
+    let ended = in_a_row(shared, lease.client(), jobs, more).await;
     let is_idle = match &ended.fault {
         None => true,
         Some((Fault::NotSent(_) | Fault::InDoubt(_), _)) => false,
@@ -88,19 +83,13 @@ pub(super) async fn transactions(
     ended
 }
 
-async fn in_a_row(
-    shared: &Shared,
-    org_id: Uuid,
-    client: &Object,
-    jobs: Vec<Job>,
-    more: impl Fn() -> Option<Vec<Job>>,
-) -> Ended {
+async fn in_a_row(shared: &Shared, client: &Object, jobs: Vec<Job>, more: impl Fn() -> Option<Vec<Job>>) -> Ended {
     let mut ended = Ended::default();
-    let mut begun = Some(Begun::new(client, org_id, jobs));
+    let mut begun = Some(Begun::new(client, jobs));
     while let Some(transaction) = begun {
         // Who has to be decided again must not wait behind all others.
         let more = || if ended.again.is_empty() { more() } else { None };
-        let (result, jobs, next) = transaction.finish(shared, client, org_id, more).await;
+        let (result, jobs, next) = transaction.finish(shared, client, more).await;
         match result {
             Ok(results) => ended.again.extend(answer(jobs, results)),
             Err(fault) => {
@@ -151,16 +140,20 @@ impl Drop for Lease {
 
 /// A transaction whose first flight is on the wire, or about to be.
 struct Begun<'c> {
+    /// Sorted by organisation, and within one in order of arrival.
     jobs: Vec<Job>,
-    loading: Pin<Box<MaybeDone<BoxFuture<'c, Result<(Ledger, Timestamp), StoreError>>>>>,
+    loading: Pin<Box<MaybeDone<BoxFuture<'c, Result<Vec<Loaded>, StoreError>>>>>,
 }
 
 impl<'c> Begun<'c> {
-    fn new(client: &'c Object, org_id: Uuid, jobs: Vec<Job>) -> Begun<'c> {
-        let mut plan = plan_of(&jobs);
+    fn new(client: &'c Object, mut jobs: Vec<Job>) -> Begun<'c> {
+        jobs.sort_by_key(|job| job.org_id);
+        let mut plans = plans_of(&jobs);
         let loading = async move {
-            plan.resolve(client, org_id).await?;
-            load(client, org_id, &plan, Locks::Take).await
+            for (org_id, plan) in &mut plans {
+                plan.resolve(client, *org_id).await?;
+            }
+            load(client, &plans, Locks::Take).await
         };
         Begun { jobs, loading: Box::pin(maybe_done(loading.boxed())) }
     }
@@ -171,26 +164,22 @@ impl<'c> Begun<'c> {
         mut self,
         shared: &Shared,
         client: &'c Object,
-        org_id: Uuid,
         more: impl Fn() -> Option<Vec<Job>>,
     ) -> (Result<Vec<Result<Outcome, Stop>>, Fault>, Vec<Job>, Option<Begun<'c>>) {
         for job in &mut self.jobs {
             job.tries += 1;
         }
         let loaded = timeout(FLIGHT_TIME_MAX, self.loading.as_mut()).await;
-        let loaded = match loaded.map(|()| self.loading.as_mut().take_output()) {
+        let mut loaded = match loaded.map(|()| self.loading.as_mut().take_output()) {
             Ok(Some(Ok(loaded))) => loaded,
             Ok(Some(Err(error))) => return (Err(error.into()), self.jobs, None),
             Ok(None) | Err(_) => return (Err(Fault::NotSent(SILENT.to_owned())), self.jobs, None),
         };
-        let (mut ledger, now) = loaded;
-        let results = decide_all(&mut ledger, &self.jobs, now);
-        if !ledger.writes().is_empty() {
-            remember_keys(&ledger, &mut self.jobs);
-        }
-        let (ended, next) = end(client, org_id, &ledger, now, more).await;
+        let results = decide_all(&mut loaded, &self.jobs);
+        remember_keys(&loaded, &mut self.jobs);
+        let (ended, next) = end(client, &loaded, more).await;
         if ended.is_ok() {
-            note_full(shared, &ledger, &self.jobs);
+            note_full(shared, &loaded, &self.jobs);
         }
         (ended.map(|()| results), self.jobs, next)
     }
@@ -199,26 +188,28 @@ impl<'c> Begun<'c> {
 /// Writes and commits, with the first flight of the next transaction right behind.
 async fn end<'c>(
     client: &'c Object,
-    org_id: Uuid,
-    ledger: &Ledger,
-    now: Timestamp,
+    decided: &[Loaded],
     more: impl Fn() -> Option<Vec<Job>>,
 ) -> (Result<(), Fault>, Option<Begun<'c>>) {
-    let is_empty = ledger.writes().is_empty();
+    let is_empty = decided.iter().all(|loaded| loaded.ledger.writes().is_empty());
+    let prepared = match timeout(FLIGHT_TIME_MAX, prepare(client, decided)).await {
+        Ok(Ok(prepared)) => prepared,
+        Ok(Err(error)) => return (Err(error.into()), None),
+        Err(_) => return (Err(Fault::NotSent(SILENT.to_owned())), None),
+    };
     let ending = async {
         if is_empty {
             // No row was changed: no commit record, no wait for the disk.
             return client.batch_execute("ROLLBACK").await.map_err(|e| Fault::from(StoreError::from(e)));
         }
-        commit(client, org_id, ledger, now).await.map_err(|error| match error {
+        commit(client, &prepared).await.map_err(|error| match error {
             CommitError::RolledBack(e) => Fault::Statement(classify(&e), StoreError::from(e).to_string()),
-            CommitError::NotSent(e) => Fault::from(e),
             CommitError::Unknown(e) => Fault::InDoubt(e.to_string()),
         })
     };
     let mut ending = Box::pin(maybe_done(ending));
-    let _ = poll!(&mut ending); // sends it
-    let mut next = more().map(|jobs| Begun::new(client, org_id, jobs));
+    let _ = poll!(&mut ending); // sends all of it
+    let mut next = more().map(|jobs| Begun::new(client, jobs));
     if let Some(next) = &mut next {
         let _ = poll!(&mut next.loading); // sends it
     }
@@ -234,62 +225,79 @@ async fn end<'c>(
 }
 
 /// Remembers which slots have no seat left.
-fn note_full(shared: &Shared, ledger: &Ledger, jobs: &[Job]) {
-    for job in jobs {
-        if let Command::Book(book) = &job.request.command
-            && let Some(slot) = ledger.slot(book.slot_id)
-        {
-            shared.full.set(slot.id, slot.available() <= 0);
+fn note_full(shared: &Shared, decided: &[Loaded], jobs: &[Job]) {
+    for (loaded, jobs) in with_jobs(decided.iter(), jobs) {
+        for job in jobs {
+            if let Command::Book(book) = &job.request.command
+                && let Some(slot) = loaded.ledger.slot(book.slot_id)
+            {
+                shared.full.set(slot.id, slot.available() <= 0);
+            }
         }
     }
 }
 
 /// Decides jobs on plain reads, without locks. Only answers that change nothing and hold anyway are
-/// given: a replay, or that the slot is full. `None` for all others.
-pub(super) async fn peek(
-    shared: &Shared,
-    org_id: Uuid,
-    jobs: &[Job],
-) -> Result<Vec<Option<Result<Outcome, Refusal>>>, Fault> {
+/// given: what is remembered under a key, or that the slot is full. `None` for all others.
+pub(super) async fn peek(shared: &Shared, jobs: &[Job]) -> Result<Vec<Option<Result<Outcome, Refusal>>>, Fault> {
     let client = shared.store.command().await?;
-    let mut plan = plan_of(jobs);
-    plan.resolve(&client, org_id).await?;
-    let (loaded, now) = load(&client, org_id, &plan, Locks::Without).await?;
-    let mut scratch = loaded.clone();
-    let mut answers = Vec::with_capacity(jobs.len());
-    for result in decide_all(&mut scratch, jobs, now) {
-        answers.push(match result {
-            Ok(outcome) if outcome.replayed => Some(Ok(outcome)),
-            Err(Stop::Refused(refusal @ Refusal::Full { .. })) => Some(Err(refusal)),
-            _ => None,
-        });
+    let mut plans = plans_of(jobs);
+    for (org_id, plan) in &mut plans {
+        plan.resolve(&client, *org_id).await?;
     }
+    let mut scratch = load(&client, &plans, Locks::Without).await?;
+    let results = decide_all(&mut scratch, jobs);
     // A booking that went through on the scratch copy took seats there that are still free in truth:
     // what was decided after it does not count.
-    if !scratch.writes().is_empty() {
+    if scratch.iter().any(|loaded| !loaded.ledger.writes().is_empty()) {
         return Ok(jobs.iter().map(|_| None).collect());
     }
-    Ok(answers)
+    let holds = |job: &Job, result: Result<Outcome, Stop>| match result {
+        // A booking that is recognised without a key is described with its balance, which was not read.
+        Ok(outcome) if outcome.replayed && matches!(job.request.key, Key::Given(_)) => Some(Ok(outcome)),
+        Err(Stop::Refused(refusal @ Refusal::Full { .. })) => Some(Err(refusal)),
+        _ => None,
+    };
+    Ok(jobs.iter().zip(results).map(|(job, result)| holds(job, result)).collect())
 }
 
-fn plan_of(jobs: &[Job]) -> Plan {
-    Plan::of(jobs.iter().map(|job| (&job.request, job.written_key.as_deref())))
+/// What each organisation's jobs need. Jobs are sorted by organisation.
+fn plans_of(jobs: &[Job]) -> Vec<(Uuid, Plan)> {
+    let plan = |jobs: &[Job]| Plan::of(jobs.iter().map(|job| (&job.request, job.written_key.as_deref())));
+    by_org(jobs).map(|jobs| (jobs[0].org_id, plan(jobs))).collect()
 }
 
-fn decide_all(ledger: &mut Ledger, jobs: &[Job], now: Timestamp) -> Vec<Result<Outcome, Stop>> {
-    let mut fresh = Fresh { now, id: &mut Uuid::now_v7 };
-    jobs.iter().map(|job| decide(ledger, &job.request, &mut fresh)).collect()
+fn by_org(jobs: &[Job]) -> impl Iterator<Item = &[Job]> {
+    jobs.chunk_by(|a, b| a.org_id == b.org_id)
+}
+
+/// Each organisation's rows with its jobs.
+fn with_jobs<L>(loaded: impl Iterator<Item = L>, jobs: &[Job]) -> impl Iterator<Item = (L, &[Job])> {
+    loaded.zip(by_org(jobs))
+}
+
+fn decide_all(loaded: &mut [Loaded], jobs: &[Job]) -> Vec<Result<Outcome, Stop>> {
+    let mut results = Vec::with_capacity(jobs.len());
+    for (loaded, jobs) in with_jobs(loaded.iter_mut(), jobs) {
+        debug_assert_eq!(loaded.org_id, jobs[0].org_id);
+        let mut fresh = Fresh { now: loaded.now, id: &mut Uuid::now_v7 };
+        results.extend(jobs.iter().map(|job| decide(&mut loaded.ledger, &job.request, &mut fresh)));
+    }
+    results
 }
 
 /// Notes the key that each command's journal row is about to be written under: if the answer to COMMIT
 /// is lost, the next try looks there.
-fn remember_keys(ledger: &Ledger, jobs: &mut [Job]) {
-    for row in &ledger.writes().journal {
-        if let Some(record) = &row.idempotency
-            && let Some(job) = jobs.iter_mut().find(|job| job.request.command_id == row.command_id)
-            && !matches!(&job.request.key, Key::Given(_))
-        {
-            job.written_key = Some(record.key.clone());
+fn remember_keys(decided: &[Loaded], jobs: &mut [Job]) {
+    let mut written: HashMap<Uuid, &str> = HashMap::new();
+    for row in decided.iter().flat_map(|loaded| &loaded.ledger.writes().journal) {
+        if let Some(record) = &row.idempotency {
+            written.insert(row.command_id, &record.key);
+        }
+    }
+    for job in jobs.iter_mut().filter(|job| !matches!(&job.request.key, Key::Given(_))) {
+        if let Some(key) = written.get(&job.request.command_id) {
+            job.written_key = Some((*key).to_owned());
         }
     }
 }

@@ -80,6 +80,7 @@ pub async fn ids_by_student_id(
     student_ids: &[&str],
 ) -> Result<Vec<(String, String, Uuid)>, StoreError> {
     let statement = client.prepare_cached(IDS_BY_STUDENT_ID).await?;
+    super::flight::count_round_trip();
     let rows = client.query(&statement, &[&org_id, &student_ids]).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
 }

@@ -73,6 +73,7 @@ impl<'a> Flight<'a> {
             let place = Some(Place(Some(index)));
             sent.push(async move { client.query(statement, &params).await.map_err(|e| (place, e.into())) }.boxed());
         }
+        count_round_trip();
         let mut rows = try_join_all(sent).await?;
         rows.remove(0);
         Ok(Landed(rows))
@@ -94,6 +95,7 @@ impl<'a> Flight<'a> {
         }
         let last = client.batch_execute(if all_sent { "COMMIT" } else { "ROLLBACK" });
         sent.push(maybe_done(last.boxed()));
+        count_round_trip();
         join_all(sent.iter_mut()).await;
         sent.iter_mut().filter_map(|future| Pin::new(future).take_output()).collect()
     }
@@ -107,6 +109,11 @@ impl Landed {
     pub fn rows(&self, place: Place) -> &[Row] {
         place.0.map_or(&[], |index| &self.0[index])
     }
+}
+
+/// Counts a wait for the database on the way to an answer.
+pub fn count_round_trip() {
+    metrics::counter!("surehold_database_round_trips_total").increment(1);
 }
 
 fn borrowed<'p>(params: &'p Params<'_>) -> Vec<&'p (dyn ToSql + Sync)> {

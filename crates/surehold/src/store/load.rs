@@ -17,7 +17,7 @@ use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
-use super::flight::Flight;
+use super::flight::{Flight, Landed, Place};
 use super::{StoreError, rows};
 
 /// The rows that a batch of requests needs, sorted and without repeats.
@@ -74,7 +74,7 @@ impl Plan {
 pub enum Locks {
     /// Begin a transaction and lock.
     Take,
-    /// Plain reads, for answers that change nothing.
+    /// Plain reads, for answers that change nothing. Balances are not among them.
     Without,
 }
 
@@ -153,82 +153,162 @@ pub fn key_reads() -> [&'static str; 13] {
     ]
 }
 
-/// The ledger of a plan, and the database's clock after the locks. With [`Locks::Take`] the connection
-/// is in a transaction afterwards, also on an error.
-pub async fn load(client: &Object, org_id: Uuid, plan: &Plan, locks: Locks) -> Result<(Ledger, Timestamp), StoreError> {
-    let (begin, slots_sql, contacts_sql) = match locks {
-        Locks::Take => (Some("BEGIN"), &*SLOTS_LOCKED, &*CONTACTS_LOCKED),
-        Locks::Without => (None, &*SLOTS, &*CONTACTS),
-    };
-    let slot_ids: Vec<Uuid> = plan.slots.iter().copied().collect();
-    let contact_ids: Vec<Uuid> = plan.contacts.iter().copied().collect();
-    let booking_ids: Vec<Uuid> = plan.bookings.iter().copied().collect();
-    let offering_ids: Vec<Uuid> = plan.offerings.iter().copied().collect();
-    let seen_ids: Vec<Uuid> = plan.slots_to_see.iter().copied().collect();
-    let (keys, principals): (Vec<&str>, Vec<&str>) =
-        plan.keys.iter().map(|(key, principal)| (key.as_str(), &**principal)).unzip();
-    let identities = || plan.identities.iter();
-    let student_ids: Vec<Option<&str>> = identities().map(|wanted| wanted.student_id.as_deref()).collect();
-    let emails: Vec<Option<&str>> = identities().map(|wanted| wanted.email.as_deref()).collect();
-    let of_contacts: Vec<Option<Uuid>> = identities().map(|wanted| wanted.of_contact).collect();
-    let (has_slots, has_contacts) = (!slot_ids.is_empty(), !contact_ids.is_empty());
+/// What was loaded for one organisation.
+pub struct Loaded {
+    /// Whose.
+    pub org_id: Uuid,
+    /// Its rows.
+    pub ledger: Ledger,
+    /// The database's clock after its locks.
+    pub now: Timestamp,
+}
 
+/// The ledgers of some plans, one for each organisation, in one round trip. With [`Locks::Take`] the
+/// connection is in a transaction afterwards, also on an error. Everybody names organisations in order of
+/// their ids: that is the beginning of the one lock order.
+pub async fn load(client: &Object, plans: &[(Uuid, Plan)], locks: Locks) -> Result<Vec<Loaded>, StoreError> {
+    let begin = (locks == Locks::Take).then_some("BEGIN");
+    let keys: Vec<Keys<'_>> = plans.iter().map(|(org_id, plan)| Keys::of(*org_id, plan)).collect();
     let mut flight = Flight::default();
-    let slots = flight.push_if(has_slots, slots_sql, || vec![Box::new(org_id), Box::new(&slot_ids)]);
-    let contacts = flight.push_if(has_contacts, contacts_sql, || vec![Box::new(org_id), Box::new(&contact_ids)]);
-    // From here on everything is read after the locks.
-    let org = flight.push(ORG_AND_CLOCK, vec![Box::new(org_id)]);
-    let offerings =
-        flight.push_if(!offering_ids.is_empty(), &OFFERINGS, || vec![Box::new(org_id), Box::new(&offering_ids)]);
-    let slots_offerings =
-        flight.push_if(has_slots, &OFFERINGS_OF_SLOTS, || vec![Box::new(org_id), Box::new(&slot_ids)]);
-    let balances = flight.push_if(has_contacts, &BALANCES, || vec![Box::new(org_id), Box::new(&contact_ids)]);
-    let bookings = flight.push_if(has_slots && has_contacts, &BOOKINGS_OF_CONTACTS, || {
-        vec![Box::new(org_id), Box::new(&contact_ids), Box::new(&slot_ids)]
-    });
-    let named =
-        flight.push_if(!booking_ids.is_empty(), &BOOKINGS_BY_ID, || vec![Box::new(org_id), Box::new(&booking_ids)]);
-    let seen = flight.push_if(!seen_ids.is_empty(), &SLOTS_SEEN, || vec![Box::new(org_id), Box::new(&seen_ids)]);
-    let identities = flight.push_if(!student_ids.is_empty(), &IDENTITIES, || {
-        vec![Box::new(org_id), Box::new(&student_ids), Box::new(&emails), Box::new(&of_contacts)]
-    });
-    // Last: what a concurrent command has written before this is read must not look like somebody else's work.
-    let remembered = flight
-        .push_if(!keys.is_empty(), &REMEMBERED, || vec![Box::new(org_id), Box::new(&keys), Box::new(&principals)]);
+    let reads: Vec<Reads> = keys.iter().map(|keys| keys.push_reads(&mut flight, locks)).collect();
     let landed = flight.read(client, begin).await.map_err(|(failed, error)| match failed {
-        Some(place) if place == contacts && is_lock_timeout(&error) => StoreError::ContactLocked,
+        Some(place) if reads.iter().any(|reads| reads.contacts == place) && is_lock_timeout(&error) => {
+            StoreError::ContactLocked
+        }
         _ => error,
     })?;
+    keys.iter().zip(&reads).map(|(keys, reads)| reads.decode(keys.org_id, &landed)).collect()
+}
 
-    let org =
-        landed.rows(org).first().ok_or_else(|| StoreError::Corrupt(format!("there is no organisation {org_id}")))?;
-    let now: Timestamp = org.try_get(0)?;
-    let mut ledger = Ledger::new(org_rules(org)?);
-    for row in landed.rows(slots) {
-        ledger.load_slot(rows::slot(row)?);
+/// A plan as lists of keys, which the statements take.
+struct Keys<'p> {
+    org_id: Uuid,
+    slots: Vec<Uuid>,
+    contacts: Vec<Uuid>,
+    bookings: Vec<Uuid>,
+    offerings: Vec<Uuid>,
+    slots_to_see: Vec<Uuid>,
+    keys: Vec<&'p str>,
+    principals: Vec<&'p str>,
+    student_ids: Vec<Option<&'p str>>,
+    emails: Vec<Option<&'p str>>,
+    of_contacts: Vec<Option<Uuid>>,
+}
+
+/// Where each sort of rows will be.
+struct Reads {
+    slots: Place,
+    contacts: Place,
+    org: Place,
+    offerings: Place,
+    slots_offerings: Place,
+    balances: Place,
+    bookings: Place,
+    named: Place,
+    seen: Place,
+    identities: Place,
+    remembered: Place,
+}
+
+impl<'p> Keys<'p> {
+    fn of(org_id: Uuid, plan: &'p Plan) -> Keys<'p> {
+        let ids = |set: &BTreeSet<Uuid>| set.iter().copied().collect();
+        let (keys, principals) = plan.keys.iter().map(|(key, principal)| (key.as_str(), &**principal)).unzip();
+        let identities = || plan.identities.iter();
+        Keys {
+            org_id,
+            slots: ids(&plan.slots),
+            contacts: ids(&plan.contacts),
+            bookings: ids(&plan.bookings),
+            offerings: ids(&plan.offerings),
+            slots_to_see: ids(&plan.slots_to_see),
+            keys,
+            principals,
+            student_ids: identities().map(|wanted| wanted.student_id.as_deref()).collect(),
+            emails: identities().map(|wanted| wanted.email.as_deref()).collect(),
+            of_contacts: identities().map(|wanted| wanted.of_contact).collect(),
+        }
     }
-    for row in landed.rows(contacts) {
-        ledger.load_contact(rows::contact(row)?);
+
+    /// Adds the statements: locks first, then what is read under them.
+    fn push_reads<'a>(&'a self, flight: &mut Flight<'a>, locks: Locks) -> Reads {
+        let (slots_sql, contacts_sql) = match locks {
+            Locks::Take => (&*SLOTS_LOCKED, &*CONTACTS_LOCKED),
+            Locks::Without => (&*SLOTS, &*CONTACTS),
+        };
+        let org_id = self.org_id;
+        let mut by_id = |ids: &'a Vec<Uuid>, sql: &'a str| {
+            flight.push_if(!ids.is_empty(), sql, || vec![Box::new(org_id), Box::new(ids)])
+        };
+        const NONE: &Vec<Uuid> = &Vec::new();
+        let slots = by_id(&self.slots, slots_sql);
+        let contacts = by_id(&self.contacts, contacts_sql);
+        // From here on everything is read after the locks.
+        let offerings = by_id(&self.offerings, &OFFERINGS);
+        let slots_offerings = by_id(&self.slots, &OFFERINGS_OF_SLOTS);
+        let balances = by_id(if locks == Locks::Take { &self.contacts } else { NONE }, &BALANCES);
+        let named = by_id(&self.bookings, &BOOKINGS_BY_ID);
+        let seen = by_id(&self.slots_to_see, &SLOTS_SEEN);
+        let org = flight.push(ORG_AND_CLOCK, vec![Box::new(org_id)]);
+        let bookings =
+            flight.push_if(!self.slots.is_empty() && !self.contacts.is_empty(), &BOOKINGS_OF_CONTACTS, || {
+                vec![Box::new(org_id), Box::new(&self.contacts), Box::new(&self.slots)]
+            });
+        let identities = flight.push_if(!self.student_ids.is_empty(), &IDENTITIES, || {
+            vec![Box::new(org_id), Box::new(&self.student_ids), Box::new(&self.emails), Box::new(&self.of_contacts)]
+        });
+        // Last: what a concurrent command has written before this is read must not look like somebody else's work.
+        let remembered = flight.push_if(!self.keys.is_empty(), &REMEMBERED, || {
+            vec![Box::new(org_id), Box::new(&self.keys), Box::new(&self.principals)]
+        });
+        Reads {
+            slots,
+            contacts,
+            org,
+            offerings,
+            slots_offerings,
+            balances,
+            bookings,
+            named,
+            seen,
+            identities,
+            remembered,
+        }
     }
-    for row in landed.rows(offerings).iter().chain(landed.rows(slots_offerings)) {
-        ledger.load_offering(Arc::new(rows::offering(row)?));
+}
+
+impl Reads {
+    fn decode(&self, org_id: Uuid, landed: &Landed) -> Result<Loaded, StoreError> {
+        let org = landed.rows(self.org).first();
+        let org = org.ok_or_else(|| StoreError::Corrupt(format!("there is no organisation {org_id}")))?;
+        let now: Timestamp = org.try_get(0)?;
+        let mut ledger = Ledger::new(org_rules(org)?);
+        for row in landed.rows(self.slots) {
+            ledger.load_slot(rows::slot(row)?);
+        }
+        for row in landed.rows(self.contacts) {
+            ledger.load_contact(rows::contact(row)?);
+        }
+        for row in landed.rows(self.offerings).iter().chain(landed.rows(self.slots_offerings)) {
+            ledger.load_offering(Arc::new(rows::offering(row)?));
+        }
+        for row in landed.rows(self.balances) {
+            ledger.load_balance(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        }
+        for row in landed.rows(self.bookings).iter().chain(landed.rows(self.named)) {
+            ledger.load_booking(rows::booking(row)?);
+        }
+        for row in landed.rows(self.remembered) {
+            ledger.load_remembered(Arc::from(row.try_get::<_, &str>(0)?), row.try_get(1)?, remembered_row(row)?);
+        }
+        for row in landed.rows(self.seen) {
+            ledger.load_slot_seen(row.try_get(0)?);
+        }
+        for row in landed.rows(self.identities) {
+            ledger.load_identity(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        }
+        Ok(Loaded { org_id, ledger, now })
     }
-    for row in landed.rows(balances) {
-        ledger.load_balance(row.try_get(0)?, Arc::from(row.try_get::<_, &str>(1)?), row.try_get(2)?);
-    }
-    for row in landed.rows(bookings).iter().chain(landed.rows(named)) {
-        ledger.load_booking(rows::booking(row)?);
-    }
-    for row in landed.rows(remembered) {
-        ledger.load_remembered(Arc::from(row.try_get::<_, &str>(0)?), row.try_get(1)?, remembered_row(row)?);
-    }
-    for row in landed.rows(seen) {
-        ledger.load_slot_seen(row.try_get(0)?);
-    }
-    for row in landed.rows(identities) {
-        ledger.load_identity(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    }
-    Ok((ledger, now))
 }
 
 fn org_rules(row: &Row) -> Result<OrgRules, StoreError> {

@@ -46,12 +46,16 @@ pub async fn prepare(client: &Client, app_role: &str, allow_unsafe: bool) -> Res
 }
 
 /// Further settings of a connection for commands. All their statements look rows up by key: one plan is
-/// right for all arguments, and it is never a scan. (Left to itself the server would compare a plan's cost
+/// right for all arguments, and it is a loop over keys, never a scan or a join of whole tables. (Left to itself the server would compare a plan's cost
 /// with that of earlier ones, on smaller tables, and plan at every execution.)
 pub async fn prepare_for_commands(client: &Client) -> Result<(), StoreError> {
-    client.batch_execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off").await?;
+    client.batch_execute(COMMAND_SETTINGS).await?;
     Ok(())
 }
+
+/// What [`prepare_for_commands`] sets.
+pub const COMMAND_SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;
+    SET enable_hashjoin = off; SET enable_mergejoin = off";
 
 /// Further settings of a connection for reports, which may read a whole table.
 pub async fn prepare_for_reports(client: &Client) -> Result<(), StoreError> {

@@ -7,10 +7,11 @@
 //! successes is a commit.
 
 use deadpool_postgres::Object;
-use jiff::{Timestamp, civil};
+use jiff::Timestamp;
 use surehold_core::Ledger;
 use surehold_core::ledger::RowWrite;
 use surehold_core::rows::{Booking, Contact, Entity, JournalRow, Slot};
+use tokio_postgres::Statement;
 use tokio_postgres::error::Severity;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -18,6 +19,7 @@ use uuid::Uuid;
 use super::StoreError;
 use super::error::is_about_a_value;
 use super::flight::{Flight, Params};
+use super::load::Loaded;
 
 /// The statements of flight 2, for the test that prepares each.
 pub const STATEMENTS: [&str; 12] = [
@@ -40,17 +42,35 @@ pub const STATEMENTS: [&str; 12] = [
 pub enum CommitError {
     /// A statement failed, so the transaction was rolled back.
     RolledBack(tokio_postgres::Error),
-    /// The connection was lost before anything was sent.
-    NotSent(StoreError),
     /// The connection was lost after COMMIT was sent: it may or may not have been committed.
     Unknown(tokio_postgres::Error),
 }
 
-/// Sends all writes of a ledger and COMMIT, and waits for every answer.
-pub async fn commit(client: &Object, org_id: Uuid, ledger: &Ledger, now: Timestamp) -> Result<(), CommitError> {
-    let flight = writes_of(org_id, ledger, now);
-    let statements = flight.prepare(client).await.map_err(CommitError::NotSent)?;
-    let results = flight.commit(client, &statements).await;
+/// Flight 2, ready to be sent.
+pub struct Prepared<'a> {
+    flight: Flight<'a>,
+    statements: Vec<Statement>,
+}
+
+/// Puts all writes of some ledgers together. The statements that this connection has not prepared yet are
+/// prepared now, which takes round trips: what follows flight 2 on the wire must not get in between.
+///
+/// # Errors
+///
+/// The connection was lost; no write was sent.
+pub async fn prepare<'a>(client: &Object, decided: &'a [Loaded]) -> Result<Prepared<'a>, StoreError> {
+    let mut flight = Flight::default();
+    for loaded in decided {
+        push_writes(&mut flight, loaded);
+    }
+    let statements = flight.prepare(client).await?;
+    Ok(Prepared { flight, statements })
+}
+
+/// Sends all writes and COMMIT, and waits for every answer. Everything is on the wire when this was polled
+/// once.
+pub async fn commit(client: &Object, prepared: &Prepared<'_>) -> Result<(), CommitError> {
+    let results = prepared.flight.commit(client, &prepared.statements).await;
 
     let mut lost = None;
     for result in results {
@@ -75,16 +95,17 @@ fn is_verdict(error: &tokio_postgres::Error) -> bool {
 }
 
 /// Updates before inserts: a batch may cancel one booking and make another that it had excluded.
-fn writes_of<'a>(org_id: Uuid, ledger: &'a Ledger, now: Timestamp) -> Flight<'a> {
+fn push_writes<'a>(flight: &mut Flight<'a>, loaded: &'a Loaded) {
+    let Loaded { org_id, ref ledger, now } = *loaded;
     let writes = ledger.writes();
-    let mut flight = Flight::default();
-
+    if writes.is_empty() {
+        return;
+    }
     let slots = |kind: RowWrite| {
         writes.slots.iter().filter(move |(_, write)| **write == kind).filter_map(|(id, _)| ledger.slot(*id))
     };
-    for slot in slots(RowWrite::Seats) {
-        flight.push(UPDATE_SEATS, seats_params(org_id, slot, now));
-    }
+    let seats: Vec<&Slot> = slots(RowWrite::Seats).collect();
+    flight.push_if(!seats.is_empty(), UPDATE_SEATS, || seats_params(org_id, &seats, now));
     for slot in slots(RowWrite::Update) {
         flight.push(UPDATE_SLOT, slot_params(org_id, slot, now));
     }
@@ -103,10 +124,10 @@ fn writes_of<'a>(org_id: Uuid, ledger: &'a Ledger, now: Timestamp) -> Flight<'a>
     let new_contacts = writes.contacts.iter().filter(|(_, write)| **write == RowWrite::Insert).map(|(id, _)| *id);
     let new_balances = new_contacts
         .flat_map(|id| ledger.balances(id).into_iter().flatten().map(move |(kind, amount)| (id, &**kind, *amount)));
-    push_balances(&mut flight, INSERT_BALANCES, org_id, new_balances);
+    push_balances(flight, INSERT_BALANCES, org_id, new_balances);
     let changed_balances =
         writes.balances.iter().map(|(contact_id, kind)| (*contact_id, &**kind, ledger.balance(*contact_id, kind)));
-    push_balances(&mut flight, UPDATE_BALANCES, org_id, changed_balances);
+    push_balances(flight, UPDATE_BALANCES, org_id, changed_balances);
 
     let bookings = |insert: bool, live: bool| -> Vec<&Booking> {
         let wanted = writes.bookings.iter().filter(|(_, write)| (**write == RowWrite::Insert) == insert);
@@ -131,22 +152,31 @@ fn writes_of<'a>(org_id: Uuid, ledger: &'a Ledger, now: Timestamp) -> Flight<'a>
     if !writes.hubspot_links.is_empty() {
         flight.push(INSERT_HUBSPOT_LINKS, link_params(org_id, &writes.hubspot_links));
     }
-    flight
 }
 
-const UPDATE_SEATS: &str = "UPDATE slots
-    SET taken = $3, held = $4, withheld = $5, version = $6, updated_at = $7 WHERE org_id = $1 AND id = $2";
+const UPDATE_SEATS: &str = "UPDATE slots AS s
+    SET taken = u.taken, held = u.held, withheld = u.withheld, version = u.version, updated_at = $7
+    FROM unnest($2::uuid[], $3::int4[], $4::int4[], $5::int4[], $6::int8[]) AS u(id, taken, held, withheld, version)
+    WHERE s.org_id = $1 AND s.id = u.id";
 
-fn seats_params(org_id: Uuid, slot: &Slot, now: Timestamp) -> Params<'_> {
+fn seats_params<'a>(org_id: Uuid, slots: &[&'a Slot], now: Timestamp) -> Params<'a> {
     vec![
         Box::new(org_id),
-        Box::new(slot.id),
-        Box::new(slot.taken),
-        Box::new(slot.held),
-        Box::new(slot.withheld),
-        Box::new(slot.version),
+        column(slots, |s| s.id),
+        column(slots, |s| s.taken),
+        column(slots, |s| s.held),
+        column(slots, |s| s.withheld),
+        column(slots, |s| s.version),
         Box::new(now),
     ]
+}
+
+/// One value of each row, as an array.
+fn column<'a, R, T>(rows: &[&'a R], value: impl Fn(&'a R) -> T) -> Box<dyn ToSql + Sync + Send + 'a>
+where
+    T: ToSql + Sync + Send + 'a,
+{
+    Box::new(rows.iter().map(|row| value(row)).collect::<Vec<T>>())
 }
 
 const UPDATE_SLOT: &str = "UPDATE slots SET offering_id = $3, name = $4, starts_at = $5, ends_at = $6,
@@ -261,13 +291,6 @@ const UPDATE_BOOKINGS: &str = concat!(
 );
 
 fn booking_params<'a>(org_id: Uuid, bookings: &[&'a Booking], now: Timestamp) -> Params<'a> {
-    type Column<'a> = Box<dyn ToSql + Sync + Send + 'a>;
-    fn column<'a, T>(bookings: &[&'a Booking], value: impl Fn(&'a Booking) -> T) -> Column<'a>
-    where
-        T: ToSql + Sync + Send + 'a,
-    {
-        Box::new(bookings.iter().map(|booking| value(booking)).collect::<Vec<T>>())
-    }
     vec![
         Box::new(org_id),
         column(bookings, |b| b.id),
@@ -278,7 +301,7 @@ fn booking_params<'a>(org_id: Uuid, bookings: &[&'a Booking], now: Timestamp) ->
         column(bookings, |b| b.status.as_str()),
         column(bookings, |b| b.guests),
         column(bookings, |b| b.code.as_str()),
-        column::<Option<civil::Date>>(bookings, |b| b.exclusive_date),
+        column(bookings, |b| b.exclusive_date),
         column(bookings, |b| b.paid_by.as_str()),
         column(bookings, |b| b.credit_kind.as_deref()),
         column(bookings, |b| b.token_used.as_deref()),
