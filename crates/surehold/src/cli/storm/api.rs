@@ -48,22 +48,47 @@ impl Api {
     }
 
     pub async fn get(&self, path: &str) -> anyhow::Result<Reply> {
-        self.send(Method::GET, path, None).await
+        self.send(Method::GET, path, None, None).await
     }
 
     pub async fn delete(&self, path: &str) -> anyhow::Result<Reply> {
-        self.send(Method::DELETE, path, None).await
+        self.send(Method::DELETE, path, None, None).await
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Reply> {
-        self.send(Method::POST, path, Some(body)).await
+        self.send(Method::POST, path, Some(body), None).await
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Reply> {
+    /// Asks with an `Idempotency-Key`, so that it can be asked again.
+    pub async fn under_key(&self, method: Method, path: &str, body: &Value, key: &str) -> anyhow::Result<Reply> {
+        self.send(method, path, Some(body), Some(key)).await
+    }
+
+    /// All pages of a list. `path` has a query already, with a limit.
+    pub async fn pages(&self, path: &str, what: &str) -> anyhow::Result<Vec<Value>> {
+        let mut rows = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let reply = self.get(&format!("{path}{cursor}")).await?.expect(200, what)?;
+            let page = reply.data().as_array();
+            rows.extend(
+                page.with_context(|| format!("cannot {what}: the server's answer is no list"))?.iter().cloned(),
+            );
+            match reply.body.get("next_cursor").and_then(Value::as_str) {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return Ok(rows),
+            }
+        }
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>, key: Option<&str>) -> anyhow::Result<Reply> {
         let mut request =
             self.client.request(method, format!("{}{path}", self.url)).bearer_auth(self.key.expose_secret());
         if let Some(body) = body {
             request = request.json(body);
+        }
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
         }
         let response = request.send().await.map_err(|error| self.unreachable(error))?;
         let status = response.status();
