@@ -15,7 +15,7 @@ fn mode(flags: &str) -> Result<Mode, String> {
     Mode::of(&line.map_err(|error| error.to_string())?.storm)
 }
 
-fn plan_of(flags: &str) -> Plan {
+pub fn plan_of(flags: &str) -> Plan {
     match mode(flags) {
         Ok(Mode::Open(plan)) => *plan,
         other => panic!("{flags}: {other:?}"),
