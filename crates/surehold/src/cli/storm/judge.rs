@@ -15,6 +15,8 @@ use super::there::{BookingThere, There};
 
 /// How far the share of refusals may be from what was expected, in percentage points.
 const REFUSALS_TOLERANCE: f64 = 5.0;
+/// It is only judged if at least this share of the bookings was answered: seats were counted for all of them.
+const JUDGED_SHARE: f64 = 0.95;
 
 /// What is compared.
 pub struct Case<'a> {
@@ -68,7 +70,7 @@ impl<'a> Case<'a> {
         if definite.is_empty() {
             return Check::new("answers", false, "nothing was answered".to_owned());
         }
-        let count = grouped(i64::try_from(definite.len()).unwrap_or(i64::MAX));
+        let count = number(definite.len());
         Check::no_faults(
             "answers",
             format!("{count} definite ones, each of a kind that is right for its request"),
@@ -97,7 +99,7 @@ impl<'a> Case<'a> {
         }
         Check::no_faults(
             "bookings",
-            format!("{active} acknowledged and there, {cancelled} acknowledged as cancelled"),
+            format!("{} acknowledged and there, {} acknowledged as cancelled", number(active), number(cancelled)),
             faults,
         )
     }
@@ -143,7 +145,7 @@ impl<'a> Case<'a> {
         let faults = faults.collect();
         Check::no_faults(
             "refusals",
-            format!("{refused} refused and not there; nothing is there that was not acknowledged"),
+            format!("{} refused and not there; nothing is there that was not acknowledged", number(refused)),
             faults,
         )
     }
@@ -159,7 +161,7 @@ impl<'a> Case<'a> {
             (!same).then(|| format!("{} gave booking {gave} instead of {first}", entry.name()))
         });
         let faults = faults.collect();
-        Check::no_faults("replays", format!("{} gave the same booking again", replays.len()), faults)
+        Check::no_faults("replays", format!("{} gave the same booking again", number(replays.len())), faults)
     }
 
     /// Each booking that was listed is there, and of the student whose list it was.
@@ -179,7 +181,7 @@ impl<'a> Case<'a> {
         }
         Check::no_faults(
             "lists",
-            format!("{listed} bookings were listed; each is there, and the student's own"),
+            format!("{} bookings were listed; each is there, and the student's own", number(listed)),
             faults,
         )
     }
@@ -227,6 +229,11 @@ impl<'a> Case<'a> {
         let definite = |entry: &&Entry| matches!(entry.meaning(), Some(Meaning::Done | Meaning::Refused));
         let all = self.sent(Kind::Book).filter(definite).count();
         let full = self.sent(Kind::Book).filter(|entry| entry.last_answer().code == "EXAM_FULL").count();
+        let asked = self.entries.iter().filter(|entry| entry.kind == Kind::Book).count();
+        if (all as f64) < JUDGED_SHARE * asked as f64 {
+            let found = format!("not judged: only {} of {} bookings were answered", number(all), number(asked));
+            return Check::new("share of refusals", true, found);
+        }
         let share = 100.0 * full as f64 / all.max(1) as f64;
         let right = (share - f64::from(expected)).abs() <= REFUSALS_TOLERANCE;
         let found =
@@ -242,6 +249,10 @@ impl<'a> Case<'a> {
         let student = entry.student.and_then(|student| self.stage.students.get(student));
         student.map_or_else(|| "nobody".to_owned(), |student| format!("student {}", student.student_id))
     }
+}
+
+fn number(n: usize) -> String {
+    grouped(i64::try_from(n).unwrap_or(i64::MAX))
 }
 
 /// Whether such a request can have such an answer. Each student has credits, each key is fresh, each session

@@ -140,22 +140,28 @@ impl Report {
 
 impl fmt::Display for Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let late = self
-            .late_ms
-            .map(|p| format!("99 % sent within {} of their time, the latest {} late", ms(p.p99), ms(p.max)));
-        let late = late.unwrap_or_else(|| "nothing was sent".to_owned());
-        match self.kept_schedule {
-            true => write!(f, "the driver kept its schedule: {late}")?,
-            false => write!(
+        match self.late_ms {
+            Some(p) => {
+                write!(f, "the driver sent 99 % within {} of their time, the latest {} late", ms(p.p99), ms(p.max))?
+            }
+            None => f.write_str("the driver sent nothing")?,
+        }
+        if !self.on_time {
+            f.write_str(
+                ": TOO LATE. Latencies have its own delay in them; ask for a lower rate, or use a faster machine",
+            )?;
+        }
+        if self.dropped > 0 {
+            let requests = count(i64::try_from(self.dropped).unwrap_or(i64::MAX), "request");
+            write!(
                 f,
-                "THE DRIVER DID NOT KEEP ITS SCHEDULE: {late}; {} not sent, because as many as allowed were in flight \
-                 (--in-flight-max). Latencies have its own delay in them, and lack what was not sent",
-                count(i64::try_from(self.dropped).unwrap_or(i64::MAX), "request")
-            )?,
+                "\n  {requests} NOT SENT: as many as --in-flight-max allows were in flight. They count as not \
+                 answered, and latencies lack them"
+            )?;
         }
         match self.replaced {
             0 => Ok(()),
-            n => write!(f, "; {} sent as a list, for want of a booking", number(n)),
+            n => write!(f, "\n  {} sent as a list, because there was no booking to cancel or to replay", number(n)),
         }
     }
 }

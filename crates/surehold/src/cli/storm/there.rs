@@ -55,8 +55,8 @@ impl There {
 
 async fn read_session(ours: &Api, service: &Api, session: &Session) -> anyhow::Result<SessionThere> {
     let id = session.id;
-    let seen = service.get(&format!("/api/mock-exams/{id}/capacity")).await?.expect(200, "count a session's seats")?;
-    let office = ours.get(&format!("/api/admin/mock-exams/{id}")).await?.expect(200, "read a session")?;
+    let seen = service.read(&format!("/api/mock-exams/{id}/capacity"), "count a session's seats").await?;
+    let office = ours.read(&format!("/api/admin/mock-exams/{id}"), "read a session").await?;
     let what = "list a session's bookings";
     let rows = ours.pages(&format!("/api/admin/mock-exams/{id}/bookings?limit=500"), what).await?;
     Ok(SessionThere {
@@ -81,7 +81,7 @@ async fn read_credits(ours: &Api) -> anyhow::Result<HashMap<Uuid, i64>> {
 
 /// The laws, as the server itself checks them.
 pub async fn check_laws(ours: &Api) -> anyhow::Result<Check> {
-    let reply = ours.get("/api/admin/laws").await?.expect(200, "check the laws")?;
+    let reply = ours.read("/api/admin/laws", "check the laws").await?;
     let laws = reply.data().get("laws").and_then(Value::as_array).cloned().unwrap_or_default();
     let broken: Vec<String> = laws
         .iter()
