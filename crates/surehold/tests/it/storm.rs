@@ -2,7 +2,7 @@
 
 use std::process::{Output, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -14,6 +14,7 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::support::Api;
@@ -31,12 +32,20 @@ struct Truth {
     client: reqwest::Client,
     /// Whether the lie was told: once is enough.
     told: AtomicBool,
+    /// Requests that were held back, and what they wait for.
+    held_back: AtomicUsize,
+    gate: Semaphore,
 }
 
 /// A server that tells the truth, but for one lie.
 async fn lying(api: &Api, lie: Lie) -> String {
-    let truth = Truth { url: api.url.clone(), client: api.client.clone(), told: AtomicBool::new(false) };
-    let truth = Arc::new(truth);
+    let truth = Arc::new(Truth {
+        url: api.url.clone(),
+        client: api.client.clone(),
+        told: AtomicBool::new(false),
+        held_back: AtomicUsize::new(0),
+        gate: Semaphore::new(0),
+    });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let proxy = Router::new().fallback(move |request: Request| lie(truth.clone(), request));
@@ -54,6 +63,14 @@ impl Truth {
         headers.remove(header::HOST);
         let answer = self.client.request(parts.method, url).headers(headers).body(body).send().await.unwrap();
         (answer.status(), answer.bytes().await.unwrap())
+    }
+
+    /// Holds a request back until so many have arrived.
+    async fn hold_back_until(&self, arrived: usize) {
+        if self.held_back.fetch_add(1, Ordering::SeqCst) + 1 == arrived {
+            self.gate.add_permits(Semaphore::MAX_PERMITS / 2);
+        }
+        self.gate.acquire().await.unwrap().forget();
     }
 
     fn first_time(&self) -> bool {
@@ -148,6 +165,29 @@ async fn all_at_once_is_as_it_was_and_speaks_json_too() {
     let output = storm(&api.url, &api.keys.admin, &["--clients", "4", "--json"]).await;
     let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object, and nothing else");
     assert_eq!((&report["mode"], &report["booked"], &report["passed"]), (&json!("at_once"), &json!(1), &json!(true)));
+}
+
+/// No booking is answered before the thirtieth has arrived: a driver that waits for answers would never send
+/// it. That the first ones waited half a second for it is seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stalls_is_sent_to_all_the_same_and_shows() {
+    let api = Api::open().await;
+    let url = lying(&api, |truth, request| {
+        Box::pin(async move {
+            if books(&request) {
+                truth.hold_back_until(30).await;
+            }
+            let (status, body) = truth.of(request).await;
+            answer(status, body)
+        })
+    })
+    .await;
+    let flags = ["--rate", "60", "--seconds", "1", "--mix", "book=1", "--json"];
+    let output = storm(&url, &api.keys.admin, &flags).await;
+    assert!(output.status.success(), "{}", text(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object, and nothing else");
+    // The thirtieth is due 483 ms after the first.
+    assert!(report["latency_ms"]["all"]["max"].as_f64().unwrap() >= 483.0, "{report}");
 }
 
 /// One refusal becomes a booking that nobody made.

@@ -137,3 +137,69 @@ fn answers(entries: &[Entry]) -> Vec<Answers> {
     let answers = counts.into_iter();
     answers.map(|((kind, status, code), count)| Answers { kind, status, code: code.to_owned(), count }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::judge::tests::entry;
+    use super::super::plan::tests::plan_of;
+    use super::super::record::Answer;
+    use super::*;
+
+    /// Of each step's requests, `intended` at equal distances, this is when they were sent and ended.
+    fn figures(flags: &str, times: impl Fn(usize, &mut Entry)) -> Figures {
+        let plan = plan_of(flags);
+        let entries = plan.schedule.times().enumerate().map(|(request, (step, intended))| {
+            let mut entry = Entry { step, intended, ..entry(request, Kind::Book, 0, 201, "", None) };
+            (entry.sent, entry.ended) = (Some(intended), Some(intended + Duration::from_millis(5)));
+            times(request, &mut entry);
+            entry
+        });
+        Figures::of(&plan, &entries.collect::<Vec<_>>()).expect("figures")
+    }
+
+    #[test]
+    fn latency_counts_from_the_intended_time() {
+        // The server stalls for the first half second, and the driver is kept waiting, too.
+        let stall = Duration::from_millis(500);
+        let figures = figures("--rate 100 --seconds 1", |_, entry| {
+            entry.sent = entry.sent.max(Some(stall));
+            entry.ended = entry.sent.map(|sent| sent + Duration::from_millis(5));
+        });
+        let all = figures.latency_ms["all"];
+        assert!((all.max - 505.0).abs() < 1.0 && all.p90 > 400.0 && (all.p50 - 5.0).abs() < 10.0, "{all:?}");
+        assert!(!figures.driver.on_time, "{:?}", figures.driver);
+        assert!(figures.driver.to_string().contains("TOO LATE"), "{}", figures.driver);
+    }
+
+    #[test]
+    fn what_was_not_sent_is_counted_and_said() {
+        let figures = figures("--rate 100 --seconds 1", |request, entry| {
+            if request >= 90 {
+                (entry.sent, entry.ended, entry.answer) = (None, None, Answer::default());
+            }
+        });
+        assert_eq!((figures.driver.dropped, figures.driver.on_time, figures.rate_answered), (10, true, 90.0));
+        assert_eq!(figures.highest_rate_held, None, "a tenth was not answered");
+        assert!(figures.driver.to_string().contains("10 requests NOT SENT"), "{}", figures.driver);
+    }
+
+    #[test]
+    fn a_rate_is_held_if_nearly_all_were_answered_in_time() {
+        let held = |slow: bool, status: u16, some: usize| {
+            let figures = figures("--ramp 100..300 --steps 3 --seconds 3", |request, entry| {
+                // Only of the last step, which has 300 requests.
+                if request >= 300 && request < 300 + some {
+                    entry.answer.status = Some(status);
+                    entry.ended = entry.ended.map(|ended| ended + Duration::from_millis(if slow { 300 } else { 0 }));
+                }
+            });
+            figures.highest_rate_held
+        };
+        assert_eq!(held(false, 201, 0), Some(300));
+        assert_eq!(held(false, 503, 14), Some(300));
+        assert_eq!(held(false, 503, 16), Some(200));
+        assert_eq!(held(false, 409, 300), Some(300), "a refusal is an answer");
+        assert_eq!(held(true, 201, 2), Some(300));
+        assert_eq!(held(true, 201, 9), Some(200));
+    }
+}

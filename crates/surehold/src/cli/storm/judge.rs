@@ -275,4 +275,4 @@ fn is_usual(entry: &Entry) -> bool {
 
 #[cfg(test)]
 #[path = "judge_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -17,7 +17,7 @@ fn id(n: u128) -> Uuid {
     Uuid::from_u128(n)
 }
 
-fn entry(request: usize, kind: Kind, student: usize, status: u16, code: &str, booking_id: Option<Uuid>) -> Entry {
+pub fn entry(request: usize, kind: Kind, student: usize, status: u16, code: &str, booking_id: Option<Uuid>) -> Entry {
     let at = |ms: u64| Duration::from_millis(request as u64 * 10 + ms);
     let answer = Answer { status: Some(status), code: code.to_owned(), booking_id };
     Entry {
