@@ -135,7 +135,7 @@ impl<'a> Case<'a> {
             self.found.iter().filter(|(id, _)| !acknowledged.contains(*id)).filter_map(|(id, (session, booking))| {
                 match asked.get(&(booking.contact_id, *session)) {
                     // Either is right.
-                    Some(entry) if !matches!(entry.last_answer().meaning(), Meaning::Done | Meaning::Refused) => None,
+                    Some(entry) if entry.meaning() == Some(Meaning::Unknown) => None,
                     Some(entry) => {
                         Some(format!("phantom: booking {id} is there; {} did not acknowledge it", entry.name()))
                     }

@@ -190,6 +190,8 @@ fn an_unknown_outcome_may_be_either_until_it_is_known() {
             story.entries[4].asked_again = Some(answer);
         })
     };
+    let overloaded = || Answer { status: Some(503), code: "OVERLOADED".to_owned(), booking_id: None };
+    assert_eq!(asked_again(overloaded()), Vec::<String>::new(), "the first request may have been done");
     // Still unknown: it may be there. Asked again it was done: it is there. Refused: it must not be there.
     assert_eq!(asked_again(unknown.clone()), Vec::<String>::new());
     assert_eq!(
@@ -198,6 +200,14 @@ fn an_unknown_outcome_may_be_either_until_it_is_known() {
     );
     let found = asked_again(Answer { status: Some(409), code: "EXAM_FULL".to_owned(), booking_id: None });
     assert_found(&found, "phantom: booking");
+}
+
+#[test]
+fn what_was_said_to_be_not_done_for_now_is_not_there() {
+    let found = faults(|story| {
+        story.entries[4].answer = Answer { status: Some(503), code: "OVERLOADED".to_owned(), booking_id: None };
+    });
+    assert_found(&found, "request 4 (book: 503 OVERLOADED) did not acknowledge it");
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub struct Plan {
 
 /// Schools allow at most so many seats on a session, unless they were set up otherwise.
 const SEATS_USUAL_MAX: usize = 100;
-/// The limits of `--sessions` and `--students`.
+/// The limit of `--sessions`.
 const SESSIONS_MAX: usize = 1000;
 /// Students that are added without being asked for, if the sessions are enough for them.
 const STUDENTS_USUAL_MAX: usize = 5000;

@@ -116,7 +116,11 @@ impl Entry {
 
     /// What that means; `None`: it was not sent.
     pub fn meaning(&self) -> Option<Meaning> {
-        self.sent.map(|_| self.last_answer().meaning())
+        self.sent.map(|_| match (&self.asked_again, self.last_answer().meaning()) {
+            // What was not done this time may have been done the first time.
+            (Some(_), Meaning::Unavailable) => Meaning::Unknown,
+            (_, meaning) => meaning,
+        })
     }
 
     /// Whether it changes something, and so has to be known.
