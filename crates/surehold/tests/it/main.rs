@@ -4,4 +4,5 @@ mod desk;
 mod http;
 mod laws;
 mod program;
+mod storm;
 mod support;

@@ -9,6 +9,14 @@ use serde_json::Value;
 
 use crate::cli::output::program;
 
+/// How long a request may take.
+const TIME_MAX: Duration = Duration::from_secs(30);
+/// How long a read of the verdict may take: the laws look at every row.
+const READ_TIME_MAX: Duration = Duration::from_secs(300);
+/// How often such a read is tried, while the server recovers from the storm.
+const READ_ATTEMPTS: u32 = 6;
+const READ_PAUSE: Duration = Duration::from_millis(500);
+
 /// A server, and the key that we show it.
 #[derive(Clone)]
 pub struct Api {
@@ -30,7 +38,6 @@ impl Api {
         // The same TLS as towards the database. An error only says that a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
-            .timeout(Duration::from_secs(30))
             .connect_timeout(Duration::from_secs(5))
             .tcp_nodelay(true)
             .user_agent(concat!("surehold-storm/", env!("CARGO_PKG_VERSION")))
@@ -48,22 +55,68 @@ impl Api {
     }
 
     pub async fn get(&self, path: &str) -> anyhow::Result<Reply> {
-        self.send(Method::GET, path, None).await
+        self.send(Method::GET, path, None, None, TIME_MAX).await
     }
 
     pub async fn delete(&self, path: &str) -> anyhow::Result<Reply> {
-        self.send(Method::DELETE, path, None).await
+        self.send(Method::DELETE, path, None, None, TIME_MAX).await
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Reply> {
-        self.send(Method::POST, path, Some(body)).await
+        self.send(Method::POST, path, Some(body), None, TIME_MAX).await
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Reply> {
-        let mut request =
-            self.client.request(method, format!("{}{path}", self.url)).bearer_auth(self.key.expose_secret());
+    /// Asks with an `Idempotency-Key`, so that it can be asked again.
+    pub async fn under_key(&self, method: Method, path: &str, body: &Value, key: &str) -> anyhow::Result<Reply> {
+        self.send(method, path, Some(body), Some(key), TIME_MAX).await
+    }
+
+    /// Reads what the verdict needs, with patience: the server may have much to do still.
+    pub async fn read(&self, path: &str, what: &str) -> anyhow::Result<Reply> {
+        for attempt in 1..READ_ATTEMPTS {
+            match self.send(Method::GET, path, None, None, READ_TIME_MAX).await {
+                Ok(reply) if reply.status.as_u16() != 429 && !reply.status.is_server_error() => {
+                    return reply.expect(200, what);
+                }
+                _ => tokio::time::sleep(READ_PAUSE * attempt).await,
+            }
+        }
+        let reply = self.send(Method::GET, path, None, None, READ_TIME_MAX).await;
+        reply.with_context(|| format!("cannot {what}"))?.expect(200, what)
+    }
+
+    /// All pages of a list. `path` has a query already, with a limit.
+    pub async fn pages(&self, path: &str, what: &str) -> anyhow::Result<Vec<Value>> {
+        let mut rows = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let reply = self.read(&format!("{path}{cursor}"), what).await?;
+            let page = reply.data().as_array();
+            rows.extend(
+                page.with_context(|| format!("cannot {what}: the server's answer is no list"))?.iter().cloned(),
+            );
+            match reply.body.get("next_cursor").and_then(Value::as_str) {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return Ok(rows),
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        key: Option<&str>,
+        time_max: Duration,
+    ) -> anyhow::Result<Reply> {
+        let request = self.client.request(method, format!("{}{path}", self.url));
+        let mut request = request.bearer_auth(self.key.expose_secret()).timeout(time_max);
         if let Some(body) = body {
             request = request.json(body);
+        }
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
         }
         let response = request.send().await.map_err(|error| self.unreachable(error))?;
         let status = response.status();

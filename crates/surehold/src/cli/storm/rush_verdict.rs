@@ -1,10 +1,15 @@
-//! What came of a storm, for a person to read.
+//! What came of everybody at the same moment, for people and for programs.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::super::output::count;
+use super::check::Check;
+use super::plan::Rush;
 
 /// One booking that was tried.
 #[derive(Debug)]
@@ -34,30 +39,37 @@ impl Shot {
 pub struct Verdict {
     /// All bookings that were tried.
     pub shots: Vec<Shot>,
-    checks: Vec<(&'static str, bool, String)>,
+    url: String,
+    rush: Rush,
+    checks: Vec<Check>,
 }
 
 impl Verdict {
-    pub fn new(seats: u32, shots: Vec<Shot>) -> Verdict {
-        let mut verdict = Verdict { checks: Vec::new(), shots };
+    pub fn new(url: &str, rush: Rush, shots: Vec<Shot>) -> Verdict {
+        let mut verdict = Verdict { checks: Vec::new(), url: url.to_owned(), rush, shots };
         let clients = verdict.shots.len();
-        let expected = clients.min(seats as usize);
+        let expected = clients.min(rush.seats as usize);
         let booked = verdict.booked();
-        let seats = super::super::output::count(seats, "seat");
-        verdict.check("seats", booked == expected, format!("{booked} booked of {seats}, {expected} expected"));
+        let seats = count(rush.seats, "seat");
+        verdict.add(Check::new(
+            "seats",
+            booked == expected,
+            format!("{booked} booked of {seats}, {expected} expected"),
+        ));
         let full = verdict.shots.iter().filter(|shot| shot.full()).count();
         let refused = clients - expected;
-        verdict.check("refusals", full == refused, format!("{full} refused with EXAM_FULL, {refused} expected"));
+        let found = format!("{full} refused with EXAM_FULL, {refused} expected");
+        verdict.add(Check::new("refusals", full == refused, found));
         verdict
     }
 
     /// Adds a check.
-    pub fn check(&mut self, what: &'static str, right: bool, found: String) {
-        self.checks.push((what, right, found));
+    pub fn add(&mut self, check: Check) {
+        self.checks.push(check);
     }
 
     pub fn passed(&self) -> bool {
-        self.checks.iter().all(|(_, right, _)| *right)
+        self.checks.iter().all(|check| check.passed)
     }
 
     fn booked(&self) -> usize {
@@ -77,6 +89,26 @@ impl Verdict {
         answers
     }
 
+    /// The same for programs.
+    pub fn json(&self) -> Value {
+        let answers: Vec<Value> =
+            self.answers().iter().map(|(answer, count)| json!({ "answer": answer, "count": count })).collect();
+        let latency = self.latency().map(|[min, median, max]| json!({ "min": min, "p50": median, "max": max }));
+        json!({
+            "mode": "at_once", "url": self.url, "passed": self.passed(), "seats": self.rush.seats,
+            "clients": self.rush.clients, "booked": self.booked(), "answers": answers, "latency_ms": latency,
+            "checks": self.checks,
+        })
+    }
+
+    /// Least, median and most, in milliseconds.
+    fn latency(&self) -> Option<[f64; 3]> {
+        let mut took: Vec<Duration> = self.shots.iter().map(|shot| shot.took).collect();
+        took.sort();
+        let ms = |d: &Duration| d.as_secs_f64() * 1000.0;
+        Some([ms(took.first()?), ms(&took[took.len() / 2]), ms(took.last()?)])
+    }
+
     /// `1 booked, 9 refused: EXAM_FULL`
     fn in_short(&self) -> String {
         let mut others: BTreeMap<&str, usize> = BTreeMap::new();
@@ -90,20 +122,14 @@ impl Verdict {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut took: Vec<Duration> = self.shots.iter().map(|shot| shot.took).collect();
-        took.sort();
         writeln!(f)?;
         for (answer, n) in self.answers() {
             writeln!(f, "  {n:>6} x {answer}")?;
         }
-        if let (Some(min), Some(max)) = (took.first(), took.last()) {
-            let ms = |d: &Duration| d.as_secs_f64() * 1000.0;
-            let median = &took[took.len() / 2];
-            writeln!(f, "  latency {:.1} ms min, {:.1} ms median, {:.1} ms max\n", ms(min), ms(median), ms(max))?;
+        if let Some([min, median, max]) = self.latency() {
+            writeln!(f, "  latency {min:.1} ms min, {median:.1} ms median, {max:.1} ms max\n")?;
         }
-        for (what, right, found) in &self.checks {
-            writeln!(f, "  {} {what}: {found}", if *right { "ok  " } else { "BAD " })?;
-        }
+        self.checks.iter().try_for_each(|check| writeln!(f, "{check}"))?;
         write!(f, "\n{} … {}", self.in_short(), if self.passed() { "PASS" } else { "FAIL" })
     }
 }
@@ -118,7 +144,9 @@ mod tests {
     }
 
     fn storm(seats: u32, statuses: &[(u16, &str)]) -> Verdict {
-        Verdict::new(seats, statuses.iter().enumerate().map(|(n, (status, code))| shot(n, *status, code)).collect())
+        let shots: Vec<Shot> = statuses.iter().enumerate().map(|(n, (status, code))| shot(n, *status, code)).collect();
+        let clients = u32::try_from(shots.len()).expect("a few");
+        Verdict::new("http://127.0.0.1", Rush { seats, clients }, shots)
     }
 
     #[test]
