@@ -11,7 +11,7 @@ use surehold_core::Refusal;
 use surehold_core::command::Needs;
 use uuid::Uuid;
 
-use super::transaction::{Fault, peek, transactions};
+use super::transaction::{Fault, peek, transaction};
 use super::{DeskError, Job, Shared};
 use crate::store::constraints::Failure;
 
@@ -22,23 +22,18 @@ const TRIES_MAX: u32 = 5;
 const RECONNECTS_MAX: u32 = 6;
 const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Runs jobs, and then those that `more` yields, until every one has its answer.
-pub(super) async fn run(shared: &Shared, jobs: Vec<Job>, more: impl Fn() -> Option<Vec<Job>>) {
+/// Runs jobs until every one has its answer.
+pub(super) async fn run(shared: &Shared, jobs: Vec<Job>) {
     let mut groups = VecDeque::from([without_full(shared, jobs).await]);
     while let Some(group) = groups.pop_front() {
         if group.is_empty() {
             continue;
         }
-        let ended = {
-            // Those that are here already come first.
-            let more = || if groups.is_empty() { more() } else { None };
-            transactions(shared, group, more).await
-        };
+        let ended = transaction(shared, group).await;
         groups.push_back(still_trying(ended.again));
         if let Some((fault, group)) = ended.fault {
             groups.extend(after(fault, group).await);
         }
-        groups.push_back(ended.next);
     }
 }
 

@@ -1,12 +1,9 @@
-//! Transactions: lock and load, decide each command in order of arrival, write and COMMIT.
+//! One transaction: lock and load, decide each command in order of arrival, write and COMMIT.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::time::Duration;
 
 use deadpool_postgres::Object;
-use futures::future::{BoxFuture, FutureExt, MaybeDone, maybe_done};
-use futures::poll;
 use surehold_core::command::Key;
 use surehold_core::decide::Stop;
 use surehold_core::{Command, Fresh, Outcome, Refusal, decide};
@@ -21,7 +18,6 @@ use crate::store::write::{CommitError, commit, prepare};
 
 /// A flight's answers come within this, or the server is taken for gone; its own statements give up before.
 const FLIGHT_TIME_MAX: Duration = Duration::from_secs(15);
-const SILENT: &str = "the database did not answer";
 
 /// Why a transaction gave no outcomes.
 #[derive(Debug)]
@@ -51,56 +47,38 @@ impl From<StoreError> for Fault {
     }
 }
 
-/// What came of transactions that followed each other on one connection. Whoever is in none of the lists
-/// has its answer.
+/// What came of a transaction. Whoever is in neither list has its answer.
 #[derive(Default)]
 pub(super) struct Ended {
     /// To be decided again: their rows had moved.
     pub again: Vec<Job>,
-    /// The last transaction's fault, if it had one, and its jobs.
+    /// The transaction's fault, if it had one, and its jobs.
     pub fault: Option<(Fault, Vec<Job>)>,
-    /// Jobs that were to come after the fault; nothing was done for them.
-    pub next: Vec<Job>,
 }
 
-/// Decides jobs in one transaction and commits what they change; then the same with what `more` yields, if
-/// anything, and so on. While a COMMIT is under way, the next transaction's first flight is on the wire
-/// behind it, so that the database never waits for us in between.
-pub(super) async fn transactions(shared: &Shared, jobs: Vec<Job>, more: impl Fn() -> Option<Vec<Job>>) -> Ended {
+/// Decides jobs in one transaction and commits what they change.
+pub(super) async fn transaction(shared: &Shared, mut jobs: Vec<Job>) -> Ended {
+    jobs.sort_by_key(|job| job.org_id);
+    for job in &mut jobs {
+        job.tries += 1;
+    }
     let lease = match shared.store.command().await {
         Ok(client) => Lease(Some(client)),
         Err(error) => return Ended { fault: Some((error.into(), jobs)), ..Ended::default() },
     };
-    let ended = in_a_row(shared, lease.client(), jobs, more).await;
-    let is_idle = match &ended.fault {
-        None => true,
-        Some((Fault::NotSent(_) | Fault::InDoubt(_), _)) => false,
-        Some((Fault::Statement(..) | Fault::Broken(_), _)) => lease.client().batch_execute("ROLLBACK").await.is_ok(),
+    let result = in_transaction(lease.client(), shared, &mut jobs).await;
+    let is_idle = match &result {
+        Ok(_) => true,
+        Err(Fault::NotSent(_) | Fault::InDoubt(_)) => false,
+        Err(Fault::Statement(..) | Fault::Broken(_)) => lease.client().batch_execute("ROLLBACK").await.is_ok(),
     };
     if is_idle {
         lease.give_back();
     }
-    ended
-}
-
-async fn in_a_row(shared: &Shared, client: &Object, jobs: Vec<Job>, more: impl Fn() -> Option<Vec<Job>>) -> Ended {
-    let mut ended = Ended::default();
-    let mut begun = Some(Begun::new(client, jobs));
-    while let Some(transaction) = begun {
-        // Who has to be decided again must not wait behind all others.
-        let more = || if ended.again.is_empty() { more() } else { None };
-        let (result, jobs, next) = transaction.finish(shared, client, more).await;
-        match result {
-            Ok(results) => ended.again.extend(answer(jobs, results)),
-            Err(fault) => {
-                ended.fault = Some((fault, jobs));
-                ended.next = next.map_or_else(Vec::new, |next| next.jobs);
-                break;
-            }
-        }
-        begun = next;
+    match result {
+        Ok(results) => Ended { again: answer(jobs, results), fault: None },
+        Err(fault) => Ended { again: Vec::new(), fault: Some((fault, jobs)) },
     }
-    ended
 }
 
 /// Gives each job its answer; returns those that have to be decided again.
@@ -138,90 +116,40 @@ impl Drop for Lease {
     }
 }
 
-/// A transaction whose first flight is on the wire, or about to be.
-struct Begun<'c> {
-    /// Sorted by organisation, and within one in order of arrival.
-    jobs: Vec<Job>,
-    loading: Pin<Box<MaybeDone<BoxFuture<'c, Result<Vec<Loaded>, StoreError>>>>>,
-}
+async fn in_transaction(
+    client: &Object,
+    shared: &Shared,
+    jobs: &mut [Job],
+) -> Result<Vec<Result<Outcome, Stop>>, Fault> {
+    let silent = |_| "the database did not answer".to_owned();
+    let loading = load_for(client, jobs, Locks::Take);
+    let mut loaded = timeout(FLIGHT_TIME_MAX, loading).await.map_err(|e| Fault::NotSent(silent(e)))??;
+    let results = decide_all(&mut loaded, jobs);
 
-impl<'c> Begun<'c> {
-    fn new(client: &'c Object, mut jobs: Vec<Job>) -> Begun<'c> {
-        jobs.sort_by_key(|job| job.org_id);
-        let mut plans = plans_of(&jobs);
-        let loading = async move {
-            for (org_id, plan) in &mut plans {
-                plan.resolve(client, *org_id).await?;
-            }
-            load(client, &plans, Locks::Take).await
-        };
-        Begun { jobs, loading: Box::pin(maybe_done(loading.boxed())) }
-    }
-
-    /// Decides, writes and commits. Gives the jobs back with their results, and the next transaction, if
-    /// `more` had jobs for one when COMMIT was sent.
-    async fn finish(
-        mut self,
-        shared: &Shared,
-        client: &'c Object,
-        more: impl Fn() -> Option<Vec<Job>>,
-    ) -> (Result<Vec<Result<Outcome, Stop>>, Fault>, Vec<Job>, Option<Begun<'c>>) {
-        for job in &mut self.jobs {
-            job.tries += 1;
-        }
-        let loaded = timeout(FLIGHT_TIME_MAX, self.loading.as_mut()).await;
-        let mut loaded = match loaded.map(|()| self.loading.as_mut().take_output()) {
-            Ok(Some(Ok(loaded))) => loaded,
-            Ok(Some(Err(error))) => return (Err(error.into()), self.jobs, None),
-            Ok(None) | Err(_) => return (Err(Fault::NotSent(SILENT.to_owned())), self.jobs, None),
-        };
-        let results = decide_all(&mut loaded, &self.jobs);
-        remember_keys(&loaded, &mut self.jobs);
-        let (ended, next) = end(client, &loaded, more).await;
-        if ended.is_ok() {
-            note_full(shared, &loaded, &self.jobs);
-        }
-        (ended.map(|()| results), self.jobs, next)
-    }
-}
-
-/// Writes and commits, with the first flight of the next transaction right behind.
-async fn end<'c>(
-    client: &'c Object,
-    decided: &[Loaded],
-    more: impl Fn() -> Option<Vec<Job>>,
-) -> (Result<(), Fault>, Option<Begun<'c>>) {
-    let is_empty = decided.iter().all(|loaded| loaded.ledger.writes().is_empty());
-    let prepared = match timeout(FLIGHT_TIME_MAX, prepare(client, decided)).await {
-        Ok(Ok(prepared)) => prepared,
-        Ok(Err(error)) => return (Err(error.into()), None),
-        Err(_) => return (Err(Fault::NotSent(SILENT.to_owned())), None),
-    };
-    let ending = async {
-        if is_empty {
-            // No row was changed: no commit record, no wait for the disk.
-            return client.batch_execute("ROLLBACK").await.map_err(|e| Fault::from(StoreError::from(e)));
-        }
-        commit(client, &prepared).await.map_err(|error| match error {
+    if loaded.iter().all(|loaded| loaded.ledger.writes().is_empty()) {
+        // No row was changed: no commit record, no wait for the disk.
+        client.batch_execute("ROLLBACK").await.map_err(StoreError::from)?;
+    } else {
+        remember_keys(&loaded, jobs);
+        let flight =
+            timeout(FLIGHT_TIME_MAX, prepare(client, &loaded)).await.map_err(|e| Fault::NotSent(silent(e)))??;
+        let committed = timeout(FLIGHT_TIME_MAX, commit(client, &flight)).await;
+        committed.map_err(|e| Fault::InDoubt(silent(e)))?.map_err(|error| match error {
             CommitError::RolledBack(e) => Fault::Statement(classify(&e), StoreError::from(e).to_string()),
             CommitError::Unknown(e) => Fault::InDoubt(e.to_string()),
-        })
-    };
-    let mut ending = Box::pin(maybe_done(ending));
-    let _ = poll!(&mut ending); // sends all of it
-    let mut next = more().map(|jobs| Begun::new(client, jobs));
-    if let Some(next) = &mut next {
-        let _ = poll!(&mut next.loading); // sends it
+        })?;
     }
-    let silent = match is_empty {
-        true => Fault::NotSent(SILENT.to_owned()),
-        false => Fault::InDoubt(SILENT.to_owned()),
-    };
-    let ended = match timeout(FLIGHT_TIME_MAX, ending.as_mut()).await {
-        Ok(()) => ending.as_mut().take_output().unwrap_or(Err(silent)),
-        Err(_) => Err(silent),
-    };
-    (ended, next)
+    note_full(shared, &loaded, jobs);
+    Ok(results)
+}
+
+/// What the jobs need, organisation by organisation.
+async fn load_for(client: &Object, jobs: &[Job], locks: Locks) -> Result<Vec<Loaded>, StoreError> {
+    let mut plans = plans_of(jobs);
+    for (org_id, plan) in &mut plans {
+        plan.resolve(client, *org_id).await?;
+    }
+    load(client, &plans, locks).await
 }
 
 /// Remembers which slots have no seat left.
@@ -241,11 +169,7 @@ fn note_full(shared: &Shared, decided: &[Loaded], jobs: &[Job]) {
 /// given: what is remembered under a key, or that the slot is full. `None` for all others.
 pub(super) async fn peek(shared: &Shared, jobs: &[Job]) -> Result<Vec<Option<Result<Outcome, Refusal>>>, Fault> {
     let client = shared.store.command().await?;
-    let mut plans = plans_of(jobs);
-    for (org_id, plan) in &mut plans {
-        plan.resolve(&client, *org_id).await?;
-    }
-    let mut scratch = load(&client, &plans, Locks::Without).await?;
+    let mut scratch = load_for(&client, jobs, Locks::Without).await?;
     let results = decide_all(&mut scratch, jobs);
     // A booking that went through on the scratch copy took seats there that are still free in truth:
     // what was decided after it does not count.

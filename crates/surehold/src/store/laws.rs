@@ -76,35 +76,20 @@ const LAWS: &[Law] = &[
     Law {
         law: 2,
         name: "Bookings",
-        rule: "taken and held seats are those of the session's bookings, each of a session and a contact that exist",
+        rule: "taken and held seats are those of the session's bookings",
         about: &["slots", "bookings"],
-        checks: &[
-            found_by(
-                "slots",
-                "SELECT s.org_id, s.id, format('taken %s, but its bookings take %s; held %s, but its bookings hold %s',
-                                               s.taken, coalesce(b.taken, 0), s.held, coalesce(b.held, 0))
-                 FROM slots s LEFT JOIN (
-                     SELECT org_id, slot_id,
-                            sum(guests) FILTER (WHERE status IN ('confirmed', 'completed', 'no_show')) AS taken,
-                            sum(guests) FILTER (WHERE status IN ('pending_payment', 'processing')) AS held
-                     FROM bookings WHERE $org GROUP BY org_id, slot_id
-                 ) b ON b.org_id = s.org_id AND b.slot_id = s.id
-                 WHERE s.$org AND (s.taken <> coalesce(b.taken, 0) OR s.held <> coalesce(b.held, 0))",
-            ),
-            // No foreign key says so (migrations/V0002).
-            found_by(
-                "bookings",
-                "SELECT b.org_id, b.id, format('is on session %s, which does not exist', b.slot_id)
-                 FROM bookings b LEFT JOIN slots s ON s.org_id = b.org_id AND s.id = b.slot_id
-                 WHERE b.$org AND s.id IS NULL",
-            ),
-            found_by(
-                "bookings",
-                "SELECT b.org_id, b.id, format('is by contact %s, who does not exist', b.contact_id)
-                 FROM bookings b LEFT JOIN contacts c ON c.org_id = b.org_id AND c.id = b.contact_id
-                 WHERE b.$org AND c.id IS NULL",
-            ),
-        ],
+        checks: &[found_by(
+            "slots",
+            "SELECT s.org_id, s.id, format('taken %s, but its bookings take %s; held %s, but its bookings hold %s',
+                                           s.taken, coalesce(b.taken, 0), s.held, coalesce(b.held, 0))
+             FROM slots s LEFT JOIN (
+                 SELECT org_id, slot_id,
+                        sum(guests) FILTER (WHERE status IN ('confirmed', 'completed', 'no_show')) AS taken,
+                        sum(guests) FILTER (WHERE status IN ('pending_payment', 'processing')) AS held
+                 FROM bookings WHERE $org GROUP BY org_id, slot_id
+             ) b ON b.org_id = s.org_id AND b.slot_id = s.id
+             WHERE s.$org AND (s.taken <> coalesce(b.taken, 0) OR s.held <> coalesce(b.held, 0))",
+        )],
     },
     Law {
         law: 3,
@@ -142,13 +127,6 @@ const LAWS: &[Law] = &[
                          GROUP BY org_id, contact_id, kind
                  ) chain
                  GROUP BY org_id, contact_id, kind, amount HAVING sum(step) <> 0",
-            ),
-            found_by(
-                "credit_entries",
-                "SELECT e.org_id, e.id, format('is an entry of %s of contact %s, who has no such balance', e.kind, e.contact_id)
-                 FROM credit_entries e LEFT JOIN credit_balances b
-                      ON b.org_id = e.org_id AND b.contact_id = e.contact_id AND b.kind = e.kind
-                 WHERE e.$org AND b.contact_id IS NULL",
             ),
         ],
     },
@@ -233,11 +211,6 @@ const LAWS: &[Law] = &[
                      FROM journal WHERE $org AND answer IS NOT NULL
                  ) j LEFT JOIN bookings b ON b.org_id = j.org_id AND b.id::text = j.booking_id
                  WHERE j.booking_id IS NOT NULL AND b.id IS NULL",
-            ),
-            found_by(
-                "journal",
-                "SELECT j.org_id, j.id, 'belongs to an organisation that does not exist'
-                 FROM journal j LEFT JOIN orgs o ON o.id = j.org_id WHERE j.$org AND o.id IS NULL",
             ),
         ],
     },

@@ -240,20 +240,22 @@ impl<'p> Keys<'p> {
         let mut by_id = |ids: &'a Vec<Uuid>, sql: &'a str| {
             flight.push_if(!ids.is_empty(), sql, || vec![Box::new(org_id), Box::new(ids)])
         };
-        const NONE: &Vec<Uuid> = &Vec::new();
         let slots = by_id(&self.slots, slots_sql);
         let contacts = by_id(&self.contacts, contacts_sql);
         // From here on everything is read after the locks.
         let offerings = by_id(&self.offerings, &OFFERINGS);
         let slots_offerings = by_id(&self.slots, &OFFERINGS_OF_SLOTS);
-        let balances = by_id(if locks == Locks::Take { &self.contacts } else { NONE }, &BALANCES);
         let named = by_id(&self.bookings, &BOOKINGS_BY_ID);
         let seen = by_id(&self.slots_to_see, &SLOTS_SEEN);
-        let org = flight.push(ORG_AND_CLOCK, vec![Box::new(org_id)]);
+        // An answer that changes nothing needs no balance.
+        let balances = flight.push_if(locks == Locks::Take && !self.contacts.is_empty(), &BALANCES, || {
+            vec![Box::new(org_id), Box::new(&self.contacts)]
+        });
         let bookings =
             flight.push_if(!self.slots.is_empty() && !self.contacts.is_empty(), &BOOKINGS_OF_CONTACTS, || {
                 vec![Box::new(org_id), Box::new(&self.contacts), Box::new(&self.slots)]
             });
+        let org = flight.push(ORG_AND_CLOCK, vec![Box::new(org_id)]);
         let identities = flight.push_if(!self.student_ids.is_empty(), &IDENTITIES, || {
             vec![Box::new(org_id), Box::new(&self.student_ids), Box::new(&self.emails), Box::new(&self.of_contacts)]
         });
