@@ -1,28 +1,30 @@
 //! Queues, and who empties them.
 //!
 //! A lane keeps a queue per organisation. Its *runner* takes what is queued, of as many organisations as there
-//! are, into one transaction, and then what has queued up meanwhile into the next. If a transaction is held
-//! up (a row of one of its organisations is locked by somebody else), the next arrival starts another runner,
-//! for the organisations that are not in it.
+//! are, into one transaction; what has queued up meanwhile is the next one's. If a transaction is held up (a row
+//! of one of its organisations is locked by somebody else), another runner goes on with the organisations that
+//! are not in it.
 //!
 //! Which lane a command goes to depends on the first row that it names, so bookings of one slot meet in one
 //! queue (cancellations name a booking, and may meet them only at the row's lock). In `per_request` mode every
 //! command is a transaction of its own.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use surehold_core::Command;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{DeskError, Job, Shared, batch};
 
-/// A lane whose last transaction began longer ago is taken for held up. Several times what a full batch
-/// takes; less would only make batches smaller.
+/// A batch that takes longer is taken for held up. Several times what a full one takes; less would only make
+/// batches smaller.
 const HELD_UP_AFTER: Duration = Duration::from_millis(50);
 
 /// The queues of one lane.
@@ -35,8 +37,8 @@ struct Queues {
     orgs: HashMap<Uuid, Queue>,
     /// Those whose jobs may be taken, in order of arrival.
     ready: VecDeque<Uuid>,
-    /// When each runner began.
-    runners: BTreeMap<RunnerId, Instant>,
+    /// Who will be done soon, and start the next runner then. Those that are held up do not count.
+    running: Option<RunnerId>,
     next_runner: RunnerId,
 }
 
@@ -56,11 +58,6 @@ impl Queues {
         {
             self.ready.push_back(org_id);
         }
-    }
-
-    /// Whether some runner will be done soon, and start the next one.
-    fn has_runner(&self) -> bool {
-        self.runners.values().any(|begun| begun.elapsed() < HELD_UP_AFTER)
     }
 }
 
@@ -115,7 +112,7 @@ pub(super) fn enqueue(shared: &Arc<Shared>, job: Job) {
         return;
     }
     queues.make_ready(org_id);
-    if !queues.has_runner() {
+    if queues.running.is_none() {
         start(shared, lane, &mut queues);
     }
 }
@@ -123,8 +120,7 @@ pub(super) fn enqueue(shared: &Arc<Shared>, job: Job) {
 fn start(shared: &Arc<Shared>, lane: usize, queues: &mut Queues) {
     let id = queues.next_runner;
     queues.next_runner += 1;
-    // It counts from now on: the next arrivals wait for it.
-    queues.runners.insert(id, Instant::now());
+    queues.running = Some(id);
     tokio::spawn(run(Runner { id, shared: shared.clone(), lane, orgs: Vec::new() }));
 }
 
@@ -143,7 +139,11 @@ fn run(mut runner: Runner) -> BoxFuture<'static, ()> {
         let shared = runner.shared.clone();
         let _flight = shared.flights.acquire().await;
         let jobs = runner.take();
-        batch::run(&shared, jobs).await;
+        let mut batch = pin!(batch::run(&shared, jobs));
+        if timeout(HELD_UP_AFTER, batch.as_mut()).await.is_err() {
+            runner.make_way(&mut shared.lanes[runner.lane].lock());
+            batch.await;
+        }
     })
 }
 
@@ -162,17 +162,27 @@ impl Runner {
             (queue.in_flight, queue.is_ready) = (true, false);
             self.orgs.push(org_id);
         }
-        queues.runners.insert(self.id, Instant::now());
-        metrics::histogram!("surehold_batch_commands").record(jobs.len() as f64);
+        if !jobs.is_empty() {
+            metrics::histogram!("surehold_batch_commands").record(jobs.len() as f64);
+        }
         jobs
+    }
+
+    /// Lets the next runner begin, if something is ready for it.
+    fn make_way(&self, queues: &mut Queues) {
+        if queues.running == Some(self.id) {
+            queues.running = None;
+        }
+        if queues.running.is_none() && !queues.ready.is_empty() && tokio::runtime::Handle::try_current().is_ok() {
+            start(&self.shared, self.lane, queues);
+        }
     }
 }
 
 impl Drop for Runner {
-    /// Lets its organisations go, and the next runner begin if something is ready for it.
+    /// Lets its organisations go.
     fn drop(&mut self) {
         let mut queues = self.shared.lanes[self.lane].lock();
-        queues.runners.remove(&self.id);
         for org_id in std::mem::take(&mut self.orgs) {
             let Some(queue) = queues.orgs.get_mut(&org_id) else { continue };
             queue.in_flight = false;
@@ -181,9 +191,7 @@ impl Drop for Runner {
                 false => queues.make_ready(org_id),
             }
         }
-        if !queues.ready.is_empty() && !queues.has_runner() && tokio::runtime::Handle::try_current().is_ok() {
-            start(&self.shared, self.lane, &mut queues);
-        }
+        self.make_way(&mut queues);
     }
 }
 

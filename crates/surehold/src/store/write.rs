@@ -154,7 +154,8 @@ fn push_writes<'a>(flight: &mut Flight<'a>, loaded: &'a Loaded) {
     }
 }
 
-const UPDATE_SEATS: &str = "UPDATE slots AS s
+/// Seats of slots that are locked: the update that stays on its page.
+pub const UPDATE_SEATS: &str = "UPDATE slots AS s
     SET taken = u.taken, held = u.held, withheld = u.withheld, version = u.version, updated_at = $7
     FROM unnest($2::uuid[], $3::int4[], $4::int4[], $5::int4[], $6::int8[]) AS u(id, taken, held, withheld, version)
     WHERE s.org_id = $1 AND s.id = u.id";

@@ -2,6 +2,7 @@
 
 mod faults;
 mod histories;
+mod neighbours;
 mod races;
 mod repeats;
 mod statements;

@@ -1,6 +1,6 @@
 //! The desk's statements against the migrated schema.
 
-use surehold::store::{api_keys, bookings, contacts, journal, load, offerings, orgs, sessions, write};
+use surehold::store::{api_keys, bookings, contacts, journal, load, offerings, orgs, session, sessions, write};
 
 use crate::support::{School, TestDatabase};
 
@@ -48,8 +48,8 @@ async fn reads_use_the_whole_key(on_the_first_day: &str) {
     client.batch_execute(on_the_first_day).await.unwrap();
     multiply_rows(&client).await;
 
-    client.batch_execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off").await.unwrap();
-    for (i, sql) in load::key_reads().iter().enumerate() {
+    client.batch_execute(session::COMMAND_SETTINGS).await.unwrap();
+    for (i, sql) in load::key_reads().iter().chain(&[write::UPDATE_SEATS]).enumerate() {
         client.batch_execute(&format!("PREPARE q{i} AS {sql}")).await.unwrap();
         let arguments = client.prepare(sql).await.unwrap().params().len();
         let nulls = vec!["NULL"; arguments].join(", ");

@@ -19,7 +19,7 @@ use super::cluster::{APP_ROLE, TestDatabase};
 
 /// A school, open for booking.
 pub struct School {
-    pub db: TestDatabase,
+    pub db: Arc<TestDatabase>,
     pub store: Store,
     pub desk: Desk,
     pub org_id: Uuid,
@@ -38,10 +38,21 @@ impl School {
     }
 
     pub async fn with(options: DeskOptions) -> School {
-        let db = TestDatabase::new().await;
+        let db = Arc::new(TestDatabase::new().await);
+        let store = store_on(&db.url);
+        let desk = Desk::new(store.clone(), DeskOptions { flights_max: 6, ..options });
+        School::founded(db, store, desk, "school").await
+    }
+
+    /// Another school at the same desk.
+    pub async fn neighbour(&self, slug: &str) -> School {
+        School::founded(self.db.clone(), self.store.clone(), self.desk.clone(), slug).await
+    }
+
+    async fn founded(db: Arc<TestDatabase>, store: Store, desk: Desk, slug: &str) -> School {
         let mut owner = db.owner().await;
         let new = NewOrg {
-            slug: "school".to_owned(),
+            slug: slug.to_owned(),
             name: "School".to_owned(),
             time_zone: "America/Toronto".to_owned(),
             hosts: Vec::new(),
@@ -50,8 +61,6 @@ impl School {
         let org_id = create_org(&mut owner, &new).await.expect("a school");
         let rows = owner.query("SELECT name, id FROM offerings WHERE org_id = $1", &[&org_id]).await.unwrap();
         let offerings = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        let store = store_on(&db.url);
-        let desk = Desk::new(store.clone(), DeskOptions { flights_max: 6, ..options });
         School { db, store, desk, org_id, offerings }
     }
 
