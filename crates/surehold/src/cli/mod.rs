@@ -57,7 +57,7 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     /// Check every law on a live database, and name the rows at fault.
     Doctor(doctor::DoctorArgs),
-    /// Fire many bookings at few seats at once, over HTTP, and check that the count is right.
+    /// Load a server with bookings over HTTP, and check every answer against what is there.
     Storm(storm::StormArgs),
     /// Bring sessions or contacts in from a CSV file.
     #[command(subcommand)]

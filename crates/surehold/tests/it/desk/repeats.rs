@@ -6,7 +6,7 @@ use surehold_core::rows::BookingStatus;
 use surehold_core::{Answer, Refusal};
 
 use crate::support::School;
-use crate::support::school::{book, booked, refusal, request};
+use crate::support::school::{book, booked, is_refused, refusal, request};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_double_click_books_once() {
@@ -148,4 +148,20 @@ async fn two_operators_may_change_one_half_of_an_identity_each() {
     school.submit(Command::ChangeContact(taken)).await.expect("another student ID, so another pair");
     let taken = ChangeContact { contact_id: twin, student_id: Some("1600000".to_owned()), ..Default::default() };
     assert_eq!(refusal(school.submit(Command::ChangeContact(taken)).await).code(), "CONTACT_EXISTS");
+}
+
+/// The desk answers for a full session from plain reads, which leave balances out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_double_click_on_a_full_session_tells_the_balance_as_before() {
+    let school = School::open().await;
+    let session = school.session("Clinical Skills", 1).await;
+    let (ann, bob) =
+        (school.student("ANN", &[("cs_credits", 3)]).await, school.student("BOB", &[("cs_credits", 1)]).await);
+    let first = school.book(ann, session).await.unwrap();
+    assert!(is_refused(&school.book(bob, session).await, "EXAM_FULL"), "now the desk knows that it is full");
+
+    let again = school.book(ann, session).await.unwrap();
+
+    assert_eq!(again, first);
+    assert_eq!(again.balance, Some(2));
 }
