@@ -84,7 +84,7 @@ impl Stage {
         assert_eq!((ours.0, theirs.0), (StatusCode::CREATED, StatusCode::CREATED));
         assert_eq!(without_ids(ours.1, product), without_ids(theirs.1, seed));
         let rows = "SELECT j.event, j.principal = 'system:bench', j.key LIKE 'idem\\_%', length(j.key), \
-                    (SELECT string_agg(k, ',' ORDER BY k) FROM jsonb_object_keys(j.after) k), b.status, b.paid_by, \
+                    (SELECT string_agg(k, ',' ORDER BY k) FROM json_object_keys(j.after) k), b.status, b.paid_by, \
                     b.credit_kind, b.token_used, b.exclusive_date::text, e.delta, e.balance, e.reason \
                     FROM bookings b JOIN contacts c USING (org_id) JOIN journal j USING (org_id) \
                     JOIN credit_entries e USING (org_id) WHERE b.contact_id = c.id AND j.entity_id = b.id \

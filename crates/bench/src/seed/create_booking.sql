@@ -22,7 +22,7 @@ CREATE FUNCTION create_booking(
     p_entry_id           uuid,
     p_journal_id         uuid,
     p_command_id         uuid,
-    OUT o_answer         jsonb,
+    OUT o_answer         json,
     OUT o_status         text,
     OUT o_replayed       boolean
 ) LANGUAGE plpgsql AS $$
@@ -168,7 +168,7 @@ BEGIN
         uuid_send(v_contact_id) || uuid_send(p_slot_id) || int8send(v_bookings_before)), 'hex'), 32));
     v_balance := v_balance - 1;
     o_status := 'confirmed';
-    o_answer := jsonb_build_object('booked', jsonb_strip_nulls(jsonb_build_object(
+    o_answer := json_build_object('booked', json_strip_nulls(json_build_object(
         'booking_id', p_booking_id, 'code', v_code, 'contact_id', v_contact_id, 'slot_id', p_slot_id,
         'offering', v_offering.name, 'local_date', v_slot.local_date, 'local_start', v_slot.local_start,
         'local_end', v_slot.local_end, 'location', v_slot.location, 'guests', 1, 'credit_kind', v_kind,
@@ -189,8 +189,8 @@ BEGIN
         key, fingerprint, answer)
     VALUES (p_org_id, p_journal_id, v_now, p_command_id, p_principal, 'student:' || v_contact_id,
         'booking.confirmed', 'booking', p_booking_id,
-        jsonb_build_object('code', v_code, 'status', o_status, 'contact_id', v_contact_id, 'slot_id', p_slot_id,
-                           'guests', 1, 'token_used', v_token_used, 'version', 1),
+        json_build_object('code', v_code, 'status', o_status, 'contact_id', v_contact_id, 'slot_id', p_slot_id,
+                          'guests', 1, 'token_used', v_token_used, 'version', 1),
         v_key, p_fingerprint, o_answer);
 END
 $$;

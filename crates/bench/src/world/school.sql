@@ -32,10 +32,10 @@ RETURNS void LANGUAGE sql AS $$
 
     INSERT INTO journal (org_id, id, at, command_id, principal, event, entity, entity_id, after, key, fingerprint, answer)
     SELECT p_org, pg_temp.row_id(2, n), now(), pg_temp.row_id(3, n), 'system:bench', 'contact.added', 'contact',
-           pg_temp.row_id(1, n), jsonb_build_object('student_id', pg_temp.student_id(n), 'version', 1),
+           pg_temp.row_id(1, n), json_build_object('student_id', pg_temp.student_id(n), 'version', 1),
            'made_' || replace(pg_temp.row_id(3, n)::text, '-', ''), sha256(int8send(n)),
-           jsonb_build_object('contact_added', jsonb_build_object('contact_id', pg_temp.row_id(1, n), 'balances',
-               jsonb_build_object('sj_credits', p_credits, 'cs_credits', p_credits)))
+           json_build_object('contact_added', json_build_object('contact_id', pg_temp.row_id(1, n), 'balances',
+               json_build_object('sj_credits', p_credits, 'cs_credits', p_credits)))
     FROM generate_series(p_first, p_first + p_count - 1) AS n;
 $$;
 
@@ -54,9 +54,9 @@ RETURNS void LANGUAGE sql AS $$
 
     INSERT INTO journal (org_id, id, at, command_id, principal, event, entity, entity_id, after, key, fingerprint, answer)
     SELECT p_org, gen_random_uuid(), now(), s.id, 'system:bench', 'slot.opened', 'slot', s.id,
-           jsonb_build_object('name', p_type || ' ' || s.n, 'capacity', p_capacity),
+           json_build_object('name', p_type || ' ' || s.n, 'capacity', p_capacity),
            'made_' || replace(s.id::text, '-', ''), sha256(uuid_send(s.id)),
-           jsonb_build_object('slot_opened', jsonb_build_object('slot_id', s.id, 'version', 1, 'withheld', 0,
+           json_build_object('slot_opened', json_build_object('slot_id', s.id, 'version', 1, 'withheld', 0,
                'available', p_capacity, 'changed', true))
     FROM unnest(p_ids) WITH ORDINALITY AS s (id, n);
 $$;
@@ -87,10 +87,10 @@ RETURNS void LANGUAGE plpgsql AS $$ BEGIN
         fingerprint, answer)
     SELECT p_org, pg_temp.row_id(6, number), now(), pg_temp.row_id(7, number), 'system:bench',
            'student:' || pg_temp.row_id(1, n), 'booking.confirmed', 'booking', pg_temp.row_id(4, number),
-           jsonb_build_object('code', code, 'status', 'confirmed', 'contact_id', pg_temp.row_id(1, n),
+           json_build_object('code', code, 'status', 'confirmed', 'contact_id', pg_temp.row_id(1, n),
                'slot_id', slot_id, 'guests', 1, 'token_used', 'Situational Judgment Token', 'version', 1),
            'idem_' || md5(number::text), sha256(int8send(number)),
-           jsonb_build_object('booked', jsonb_build_object('booking_id', pg_temp.row_id(4, number), 'code', code,
+           json_build_object('booked', json_build_object('booking_id', pg_temp.row_id(4, number), 'code', code,
                'contact_id', pg_temp.row_id(1, n), 'slot_id', slot_id, 'offering', 'Situational Judgment',
                'local_date', local_date, 'local_start', '09:00:00', 'local_end', '12:00:00',
                'location', 'Mississauga', 'guests', 1, 'credit_kind', 'sj_credits',

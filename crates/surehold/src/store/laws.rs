@@ -150,7 +150,7 @@ const LAWS: &[Law] = &[
                 "journal",
                 "SELECT org_id, id, 'its key has no fingerprint or no answer' FROM journal
                  WHERE $org AND key IS NOT NULL
-                   AND (fingerprint IS NULL OR length(fingerprint) <> 32 OR answer IS NULL OR jsonb_typeof(answer) <> 'object')",
+                   AND (fingerprint IS NULL OR length(fingerprint) <> 32 OR answer IS NULL OR json_typeof(answer) <> 'object')",
             ),
         ],
     },
@@ -207,7 +207,7 @@ const LAWS: &[Law] = &[
                 "journal",
                 "SELECT j.org_id, j.id, format('answered booking %s, which does not exist', j.booking_id)
                  FROM (
-                     SELECT org_id, id, jsonb_path_query_first(answer, '$.*.booking_id') #>> '{}' AS booking_id
+                     SELECT org_id, id, jsonb_path_query_first(answer::jsonb, '$.*.booking_id') #>> '{}' AS booking_id
                      FROM journal WHERE $org AND answer IS NOT NULL
                  ) j LEFT JOIN bookings b ON b.org_id = j.org_id AND b.id::text = j.booking_id
                  WHERE j.booking_id IS NOT NULL AND b.id IS NULL",

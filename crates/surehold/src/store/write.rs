@@ -353,8 +353,8 @@ fn link_params(org_id: Uuid, links: &[(Entity, Uuid, String)]) -> Params<'_> {
 
 const INSERT_JOURNAL: &str = "INSERT INTO journal (org_id, id, command_id, principal, on_behalf_of, event, entity,
         entity_id, before, after, key, fingerprint, answer, at)
-    SELECT $1, u.id, u.command_id, u.principal, u.on_behalf_of, u.event, u.entity, u.entity_id, u.before::jsonb,
-        u.after::jsonb, u.key, u.fingerprint, u.answer::jsonb, $14
+    SELECT $1, u.id, u.command_id, u.principal, u.on_behalf_of, u.event, u.entity, u.entity_id, u.before::json,
+        u.after::json, u.key, u.fingerprint, u.answer::json, $14
     FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[], $9::text[],
         $10::text[], $11::text[], $12::bytea[], $13::text[])
         AS u(id, command_id, principal, on_behalf_of, event, entity, entity_id, before, after, key, fingerprint, answer)";
