@@ -51,3 +51,25 @@ async fn a_broken_law_is_found_with_its_rows() {
     }
     school.laws_hold().await;
 }
+
+/// A school that grows fast has statistics from its first rows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn laws_are_checked_without_loops_over_whole_tables() {
+    let school = School::open().await;
+    let owner = school.db.owner().await;
+    for table in ["slots", "contacts", "bookings", "credit_balances", "credit_entries", "journal"] {
+        owner.batch_execute(&format!("ALTER TABLE {table} SET (autovacuum_enabled = off)")).await.unwrap();
+    }
+    let session = school.session("Clinical Skills", 10).await;
+    school.book(school.student("ANN", &[("cs_credits", 2)]).await, session).await.unwrap();
+    owner.batch_execute("ANALYZE").await.unwrap();
+    school.students(200, "cs_credits").await;
+
+    owner.batch_execute(laws::SETTING).await.unwrap();
+    let plan = owner.query(&format!("EXPLAIN {}", laws::statement(false)), &[]).await.unwrap();
+
+    let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+    assert!(plan.iter().any(|line| line.contains("Join")), "no join at all?\n{}", plan.join("\n"));
+    assert!(!plan.iter().any(|line| line.contains("Nested Loop")), "{}", plan.join("\n"));
+    school.laws_hold().await;
+}
