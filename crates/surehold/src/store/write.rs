@@ -52,8 +52,8 @@ pub struct Prepared<'a> {
     statements: Vec<Statement>,
 }
 
-/// Puts all writes of some ledgers together. The statements that this connection has not prepared yet are
-/// prepared now, which takes round trips: what follows flight 2 on the wire must not get in between.
+/// Puts all writes of some ledgers together, and prepares the statements that this connection has not prepared
+/// yet. That takes round trips; a connection that is lost meanwhile has surely written nothing.
 ///
 /// # Errors
 ///
@@ -67,8 +67,7 @@ pub async fn prepare<'a>(client: &Object, decided: &'a [Loaded]) -> Result<Prepa
     Ok(Prepared { flight, statements })
 }
 
-/// Sends all writes and COMMIT, and waits for every answer. Everything is on the wire when this was polled
-/// once.
+/// Sends all writes and COMMIT, and waits for every answer.
 pub async fn commit(client: &Object, prepared: &Prepared<'_>) -> Result<(), CommitError> {
     let results = prepared.flight.commit(client, &prepared.statements).await;
 
