@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use surehold::store::load::{Loaded, Locks, Plan, load};
-use surehold::store::write::{commit, prepare};
+use surehold::store::write::commit;
 use surehold::store::{Store, StoreOptions};
 use surehold_core::command::{Book, Command, ExpectedSlot, Key, Pay, Request};
 use surehold_core::{Fresh, decide};
@@ -65,8 +65,7 @@ async fn one(store: &Store, org: &Org) -> anyhow::Result<f64> {
     let start = Instant::now();
     for loaded in &decided {
         client.batch_execute("BEGIN").await?;
-        let prepared = prepare(&client, loaded).await?;
-        commit(&client, &prepared).await.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        commit(&client, loaded).await.map_err(|error| anyhow::anyhow!("{error:?}"))?;
     }
     Ok((decided.len() * BATCH) as f64 / start.elapsed().as_secs_f64())
 }

@@ -9,6 +9,7 @@ mod key;
 mod migrate;
 mod org;
 mod output;
+mod progress;
 mod serve;
 mod server;
 mod storm;

@@ -11,9 +11,10 @@ use surehold_core::Refusal;
 use surehold_core::command::Needs;
 use uuid::Uuid;
 
-use super::transaction::{Fault, peek, transaction};
+use super::attempt::{Fault, attempt, peek};
 use super::{DeskError, Job, Shared};
 use crate::store::constraints::Failure;
+use surehold_core::decide::Stop;
 
 /// Transactions that one command may be part of, when others keep getting in between.
 const TRIES_MAX: u32 = 5;
@@ -25,14 +26,26 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 /// Runs jobs until every one has its answer.
 pub(super) async fn run(shared: &Shared, jobs: Vec<Job>) {
     let mut groups = VecDeque::from([without_full(shared, jobs).await]);
-    while let Some(group) = groups.pop_front() {
+    while let Some(mut group) = groups.pop_front() {
         if group.is_empty() {
             continue;
         }
-        let ended = transaction(shared, group).await;
-        groups.push_back(still_trying(ended.again));
-        if let Some((fault, group)) = ended.fault {
-            groups.extend(after(fault, group).await);
+        for job in &mut group {
+            job.tries += 1;
+        }
+        match attempt(shared, &mut group).await {
+            Ok(results) => {
+                let mut again = Vec::new();
+                for (job, result) in group.into_iter().zip(results) {
+                    match result {
+                        Ok(outcome) => job.answer(Ok(outcome)),
+                        Err(Stop::Refused(refusal)) => job.answer(Err(DeskError::Refused(refusal))),
+                        Err(Stop::ResolveAgain) => again.push(job),
+                    }
+                }
+                groups.push_back(still_trying(again));
+            }
+            Err(fault) => groups.extend(after(fault, group).await),
         }
     }
 }
@@ -43,8 +56,7 @@ async fn without_full(shared: &Shared, jobs: Vec<Job>) -> Vec<Job> {
     if hinted.is_empty() {
         return rest;
     }
-    hinted.sort_by_key(|job| job.org_id);
-    match peek(shared, &hinted).await {
+    match peek(shared, &mut hinted).await {
         Ok(answers) => {
             for (job, answer) in hinted.into_iter().zip(answers) {
                 match answer {

@@ -1,19 +1,19 @@
 //! Where commands are decided and committed, many in one transaction.
 //!
 //! ```text
-//! submit -> lane (queue per organisation) -> batch -> transaction: lock, load, decide, write, COMMIT -> answers
+//! submit -> lane (queue per organisation) -> batch -> attempt: lock, load, decide, write, COMMIT -> answers
 //! ```
 //!
 //! There is no timer: a batch is what queued up while the last one was in flight, so one caller alone
 //! has plain transactions. Lanes and batches are only speed. What makes concurrent batches right, in
 //! one server or several, are the row locks and the constraints.
 
+mod attempt;
 mod batch;
 mod error;
 mod full_hint;
 mod lane;
 mod options;
-mod transaction;
 
 use std::sync::Arc;
 

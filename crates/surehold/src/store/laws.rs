@@ -272,8 +272,12 @@ pub const SETTING: &str = "SET enable_nestloop = off";
 /// [`StoreError::Query`] when the database cannot answer; a broken law is no error.
 pub async fn check(client: &Client, org_id: Option<Uuid>) -> Result<Vec<LawReport>, StoreError> {
     let sql = statement(org_id.is_some());
+    let parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)] = match &org_id {
+        Some(org_id) => &[org_id],
+        None => &[],
+    };
     client.batch_execute(SETTING).await?;
-    let rows = ask(client, &sql, &org_id).await;
+    let rows = client.query(&sql, parameters).await;
     client.batch_execute("RESET enable_nestloop").await?;
     let mut reports: Vec<LawReport> = LAWS.iter().map(LawReport::new).collect();
     for row in rows? {
@@ -282,13 +286,6 @@ pub async fn check(client: &Client, org_id: Option<Uuid>) -> Result<Vec<LawRepor
         reports[law].add(&row, check)?;
     }
     Ok(reports)
-}
-
-async fn ask(client: &Client, sql: &str, org_id: &Option<Uuid>) -> Result<Vec<Row>, tokio_postgres::Error> {
-    match org_id {
-        Some(org_id) => client.query(sql, &[org_id]).await,
-        None => client.query(sql, &[]).await,
-    }
 }
 
 impl LawReport {

@@ -11,7 +11,6 @@ use jiff::Timestamp;
 use surehold_core::Ledger;
 use surehold_core::ledger::RowWrite;
 use surehold_core::rows::{Booking, Contact, Entity, JournalRow, Slot};
-use tokio_postgres::Statement;
 use tokio_postgres::error::Severity;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -42,34 +41,20 @@ pub const STATEMENTS: [&str; 12] = [
 pub enum CommitError {
     /// A statement failed, so the transaction was rolled back.
     RolledBack(tokio_postgres::Error),
+    /// The connection was lost before anything was sent.
+    NotSent(StoreError),
     /// The connection was lost after COMMIT was sent: it may or may not have been committed.
     Unknown(tokio_postgres::Error),
 }
 
-/// Flight 2, ready to be sent.
-pub struct Prepared<'a> {
-    flight: Flight<'a>,
-    statements: Vec<Statement>,
-}
-
-/// Puts all writes of some ledgers together, and prepares the statements that this connection has not prepared
-/// yet. That takes round trips; a connection that is lost meanwhile has surely written nothing.
-///
-/// # Errors
-///
-/// The connection was lost; no write was sent.
-pub async fn prepare<'a>(client: &Object, decided: &'a [Loaded]) -> Result<Prepared<'a>, StoreError> {
+/// Sends all writes of some ledgers and COMMIT, and waits for every answer.
+pub async fn commit(client: &Object, decided: &[Loaded]) -> Result<(), CommitError> {
     let mut flight = Flight::default();
     for loaded in decided {
         push_writes(&mut flight, loaded);
     }
-    let statements = flight.prepare(client).await?;
-    Ok(Prepared { flight, statements })
-}
-
-/// Sends all writes and COMMIT, and waits for every answer.
-pub async fn commit(client: &Object, prepared: &Prepared<'_>) -> Result<(), CommitError> {
-    let results = prepared.flight.commit(client, &prepared.statements).await;
+    let statements = flight.prepare(client).await.map_err(CommitError::NotSent)?;
+    let results = flight.commit(client, &statements).await;
 
     let mut lost = None;
     for result in results {

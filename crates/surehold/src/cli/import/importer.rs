@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use deadpool_postgres::Object;
 use futures::{StreamExt, stream};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use surehold_core::command::{Command, Key, Request};
 use surehold_core::{Answer, Refusal};
 use uuid::Uuid;
 
 use super::report::Report;
 use super::table::{Lines, Problem};
+use crate::cli::progress;
 use crate::desk::{Desk, DeskError};
 use crate::store::import_rows::PRINCIPAL;
 use crate::store::offerings::Catalogue;
@@ -139,7 +140,7 @@ impl Importer {
         report: &mut Report,
         work: impl AsyncFn(&R) -> RowResult,
     ) -> (Tally, Option<anyhow::Error>) {
-        let progress = progress(rows.len());
+        let progress = progress_over(rows.len());
         let mut tally = Tally::default();
         let mut fatal = None;
         let work = &work;
@@ -207,13 +208,12 @@ enum Progress {
     Lines { rows: usize, step: usize },
 }
 
-fn progress(rows: usize) -> Progress {
-    let bar = ProgressBar::new(rows as u64);
+fn progress_over(rows: usize) -> Progress {
+    let bar = progress::bar(rows, "rows");
     if bar.is_hidden() {
         return Progress::Lines { rows, step: (rows / 5).max(1000) };
     }
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} rows  {per_sec}  {eta} left");
-    Progress::Bar(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+    Progress::Bar(bar)
 }
 
 impl Progress {

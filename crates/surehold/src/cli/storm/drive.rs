@@ -11,10 +11,10 @@ use tokio::time::{Instant, sleep_until};
 use super::api::Api;
 use super::mix::Kind;
 use super::plan::Plan;
-use super::progress;
 use super::record::{Answer, Earlier, Entry};
 use super::requests;
 use super::stage::Stage;
+use crate::cli::progress;
 
 /// Between setting up and the first request, so that the first ones are not late.
 const LEAD: Duration = Duration::from_millis(20);

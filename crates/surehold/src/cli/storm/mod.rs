@@ -13,7 +13,6 @@ mod moments;
 mod open;
 mod open_files;
 mod plan;
-mod progress;
 mod record;
 mod report;
 mod requests;

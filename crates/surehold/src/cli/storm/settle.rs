@@ -6,10 +6,10 @@ use futures::{StreamExt, stream};
 use serde::Serialize;
 
 use super::api::Api;
-use super::progress;
 use super::record::{Answer, Entry, Meaning};
 use super::requests;
 use super::stage::{AT_ONCE, Stage};
+use crate::cli::progress;
 
 /// The pauses between them add up to about half a minute: a server may be restarting.
 const ATTEMPTS: u32 = 8;

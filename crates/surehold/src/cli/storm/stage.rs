@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::api::{Api, Reply};
-use super::progress;
+use crate::cli::progress;
 
 /// Requests in flight while the stage is set, and while the verdict reads; the storm itself has no such limit.
 pub const AT_ONCE: usize = 32;

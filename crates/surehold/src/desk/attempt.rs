@@ -4,17 +4,18 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use deadpool_postgres::Object;
+use futures::future::try_join_all;
 use surehold_core::command::Key;
 use surehold_core::decide::Stop;
 use surehold_core::{Command, Fresh, Outcome, Refusal, decide};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{DeskError, Job, Shared};
+use super::{Job, Shared};
 use crate::store::StoreError;
 use crate::store::constraints::{Failure, classify};
 use crate::store::load::{Loaded, Locks, Plan, load};
-use crate::store::write::{CommitError, commit, prepare};
+use crate::store::write::{CommitError, commit};
 
 /// A flight's answers come within this, or the server is taken for gone; its own statements give up before.
 const FLIGHT_TIME_MAX: Duration = Duration::from_secs(15);
@@ -47,26 +48,11 @@ impl From<StoreError> for Fault {
     }
 }
 
-/// What came of a transaction. Whoever is in neither list has its answer.
-#[derive(Default)]
-pub(super) struct Ended {
-    /// To be decided again: their rows had moved.
-    pub again: Vec<Job>,
-    /// The transaction's fault, if it had one, and its jobs.
-    pub fault: Option<(Fault, Vec<Job>)>,
-}
-
-/// Decides jobs in one transaction and commits what they change.
-pub(super) async fn transaction(shared: &Shared, mut jobs: Vec<Job>) -> Ended {
-    jobs.sort_by_key(|job| job.org_id);
-    for job in &mut jobs {
-        job.tries += 1;
-    }
-    let lease = match shared.store.command().await {
-        Ok(client) => Lease(Some(client)),
-        Err(error) => return Ended { fault: Some((error.into(), jobs)), ..Ended::default() },
-    };
-    let result = in_transaction(lease.client(), shared, &mut jobs).await;
+/// Decides jobs in one transaction and commits what they change. Sorts them by organisation; one result per
+/// job, in the order that they have then.
+pub(super) async fn attempt(shared: &Shared, jobs: &mut [Job]) -> Result<Vec<Result<Outcome, Stop>>, Fault> {
+    let lease = Lease(Some(shared.store.command().await?));
+    let result = in_transaction(lease.client(), shared, jobs).await;
     let is_idle = match &result {
         Ok(_) => true,
         Err(Fault::NotSent(_) | Fault::InDoubt(_)) => false,
@@ -75,23 +61,7 @@ pub(super) async fn transaction(shared: &Shared, mut jobs: Vec<Job>) -> Ended {
     if is_idle {
         lease.give_back();
     }
-    match result {
-        Ok(results) => Ended { again: answer(jobs, results), fault: None },
-        Err(fault) => Ended { again: Vec::new(), fault: Some((fault, jobs)) },
-    }
-}
-
-/// Gives each job its answer; returns those that have to be decided again.
-fn answer(jobs: Vec<Job>, results: Vec<Result<Outcome, Stop>>) -> Vec<Job> {
-    let mut again = Vec::new();
-    for (job, result) in jobs.into_iter().zip(results) {
-        match result {
-            Ok(outcome) => job.answer(Ok(outcome)),
-            Err(Stop::Refused(refusal)) => job.answer(Err(DeskError::Refused(refusal))),
-            Err(Stop::ResolveAgain) => again.push(job),
-        }
-    }
-    again
+    result
 }
 
 /// A connection that goes back to the pool only when it is said to be idle. Whatever else ends its use, a
@@ -131,11 +101,10 @@ async fn in_transaction(
         client.batch_execute("ROLLBACK").await.map_err(StoreError::from)?;
     } else {
         remember_keys(&loaded, jobs);
-        let flight =
-            timeout(FLIGHT_TIME_MAX, prepare(client, &loaded)).await.map_err(|e| Fault::NotSent(silent(e)))??;
-        let committed = timeout(FLIGHT_TIME_MAX, commit(client, &flight)).await;
+        let committed = timeout(FLIGHT_TIME_MAX, commit(client, &loaded)).await;
         committed.map_err(|e| Fault::InDoubt(silent(e)))?.map_err(|error| match error {
             CommitError::RolledBack(e) => Fault::Statement(classify(&e), StoreError::from(e).to_string()),
+            CommitError::NotSent(e) => Fault::from(e),
             CommitError::Unknown(e) => Fault::InDoubt(e.to_string()),
         })?;
     }
@@ -143,18 +112,18 @@ async fn in_transaction(
     Ok(results)
 }
 
-/// What the jobs need, organisation by organisation.
-async fn load_for(client: &Object, jobs: &[Job], locks: Locks) -> Result<Vec<Loaded>, StoreError> {
+/// Sorts jobs by organisation, and loads what those of each need.
+async fn load_for(client: &Object, jobs: &mut [Job], locks: Locks) -> Result<Vec<Loaded>, StoreError> {
+    jobs.sort_by_key(|job| job.org_id);
     let mut plans = plans_of(jobs);
-    for (org_id, plan) in &mut plans {
-        plan.resolve(client, *org_id).await?;
-    }
+    // Sent together: one wait, however many organisations.
+    try_join_all(plans.iter_mut().map(|(org_id, plan)| plan.resolve(client, *org_id))).await?;
     load(client, &plans, locks).await
 }
 
 /// Remembers which slots have no seat left.
 fn note_full(shared: &Shared, decided: &[Loaded], jobs: &[Job]) {
-    for (loaded, jobs) in with_jobs(decided.iter(), jobs) {
+    for (loaded, jobs) in decided.iter().zip(by_org(jobs)) {
         for job in jobs {
             if let Command::Book(book) = &job.request.command
                 && let Some(slot) = loaded.ledger.slot(book.slot_id)
@@ -166,8 +135,9 @@ fn note_full(shared: &Shared, decided: &[Loaded], jobs: &[Job]) {
 }
 
 /// Decides jobs on plain reads, without locks. Only answers that change nothing and hold anyway are
-/// given: what is remembered under a key, or that the slot is full. `None` for all others.
-pub(super) async fn peek(shared: &Shared, jobs: &[Job]) -> Result<Vec<Option<Result<Outcome, Refusal>>>, Fault> {
+/// given: what is remembered under a key, or that the slot is full. `None` for all others. Sorts the jobs by
+/// organisation.
+pub(super) async fn peek(shared: &Shared, jobs: &mut [Job]) -> Result<Vec<Option<Result<Outcome, Refusal>>>, Fault> {
     let client = shared.store.command().await?;
     let mut scratch = load_for(&client, jobs, Locks::Without).await?;
     let results = decide_all(&mut scratch, jobs);
@@ -195,14 +165,9 @@ fn by_org(jobs: &[Job]) -> impl Iterator<Item = &[Job]> {
     jobs.chunk_by(|a, b| a.org_id == b.org_id)
 }
 
-/// Each organisation's rows with its jobs.
-fn with_jobs<L>(loaded: impl Iterator<Item = L>, jobs: &[Job]) -> impl Iterator<Item = (L, &[Job])> {
-    loaded.zip(by_org(jobs))
-}
-
 fn decide_all(loaded: &mut [Loaded], jobs: &[Job]) -> Vec<Result<Outcome, Stop>> {
     let mut results = Vec::with_capacity(jobs.len());
-    for (loaded, jobs) in with_jobs(loaded.iter_mut(), jobs) {
+    for (loaded, jobs) in loaded.iter_mut().zip(by_org(jobs)) {
         debug_assert_eq!(loaded.org_id, jobs[0].org_id);
         let mut fresh = Fresh { now: loaded.now, id: &mut Uuid::now_v7 };
         results.extend(jobs.iter().map(|job| decide(&mut loaded.ledger, &job.request, &mut fresh)));
