@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use deadpool_postgres::Object;
-use futures::future::try_join_all;
 use surehold_core::command::Key;
 use surehold_core::decide::Stop;
 use surehold_core::{Command, Fresh, Outcome, Refusal, decide};
@@ -14,7 +13,7 @@ use uuid::Uuid;
 use super::{Job, Shared};
 use crate::store::StoreError;
 use crate::store::constraints::{Failure, classify};
-use crate::store::load::{Loaded, Locks, Plan, load};
+use crate::store::load::{Loaded, Locks, Plan, load, resolve};
 use crate::store::write::{CommitError, commit};
 
 /// A flight's answers come within this, or the server is taken for gone; its own statements give up before.
@@ -116,8 +115,7 @@ async fn in_transaction(
 async fn load_for(client: &Object, jobs: &mut [Job], locks: Locks) -> Result<Vec<Loaded>, StoreError> {
     jobs.sort_by_key(|job| job.org_id);
     let mut plans = plans_of(jobs);
-    // Sent together: one wait, however many organisations.
-    try_join_all(plans.iter_mut().map(|(org_id, plan)| plan.resolve(client, *org_id))).await?;
+    resolve(client, &mut plans).await?;
     load(client, &plans, locks).await
 }
 

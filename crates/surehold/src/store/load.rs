@@ -2,8 +2,11 @@
 //!
 //! The locks come first, and what decisions count on is read by *later statements*: one statement that
 //! locks and counts keeps the snapshot from before its wait, and oversells. Everybody locks in one
-//! order: slots, then contacts, each by id. A contact's balances and bookings are protected by the
-//! contact's lock, a slot's seats by the slot's.
+//! order: slots, then contacts, each by organisation and id. A contact's balances and bookings are protected
+//! by the contact's lock, a slot's seats by the slot's.
+//!
+//! A statement reads for all organisations of a batch at once: each element of its lists is a pair of an
+//! organisation and a key, and a row is found only under both.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
@@ -52,20 +55,37 @@ impl Plan {
         }
         plan
     }
+}
 
-    /// Adds the slot and the contact of each booking that is named, by a plain read before the locks.
-    /// Decisions notice if a booking has moved since.
-    pub async fn resolve(&mut self, client: &Object, org_id: Uuid) -> Result<(), StoreError> {
-        if self.bookings.is_empty() {
-            return Ok(());
-        }
-        let statement = client.prepare_cached(&PLACES).await?;
-        let ids: Vec<Uuid> = self.bookings.iter().copied().collect();
-        for row in client.query(&statement, &[&org_id, &ids]).await? {
-            self.slots.insert(row.try_get(0)?);
-            self.contacts.insert(row.try_get(1)?);
-        }
-        Ok(())
+/// Adds the slot and the contact of each booking that is named, by a plain read before the locks. Decisions
+/// notice if a booking has moved since.
+pub async fn resolve(client: &Object, plans: &mut [(Uuid, Plan)]) -> Result<(), StoreError> {
+    let (org_ids, ids) = pairs(plans, |plan| &plan.bookings);
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let statement = client.prepare_cached(&PLACES).await?;
+    for row in client.query(&statement, &[&org_ids, &ids]).await? {
+        let plan = of_org(plans, row.try_get(2)?)?;
+        plan.slots.insert(row.try_get(0)?);
+        plan.contacts.insert(row.try_get(1)?);
+    }
+    Ok(())
+}
+
+/// The elements of some lists, each with its organisation.
+fn pairs<'p, T: Copy + 'p>(
+    plans: &'p [(Uuid, Plan)],
+    list: impl Fn(&'p Plan) -> &'p BTreeSet<T>,
+) -> (Vec<Uuid>, Vec<T>) {
+    plans.iter().flat_map(|(org_id, plan)| list(plan).iter().map(|element| (*org_id, *element))).unzip()
+}
+
+/// What belongs to one organisation, of a list that is sorted by organisation.
+fn of_org<T>(sorted: &mut [(Uuid, T)], org_id: Uuid) -> Result<&mut T, StoreError> {
+    match sorted.binary_search_by_key(&org_id, |(id, _)| *id) {
+        Ok(index) => Ok(&mut sorted[index].1),
+        Err(_) => Err(StoreError::Corrupt(format!("a row of organisation {org_id}, which was not asked about"))),
     }
 }
 
@@ -80,17 +100,17 @@ pub enum Locks {
 
 // Each list of keys drives a LATERAL subquery that OFFSET 0 keeps from being merged: one probe of the full
 // key per element, whatever the statistics say. `id = ANY(...)` would be shorter, but on a table that was
-// never analysed the planner takes `org_id = $1` alone for selective, reads the whole organisation, and
-// keeps that plan while the table grows.
+// never analysed the planner takes the organisation alone for selective, reads all of it, and keeps that plan
+// while the table grows. The last column says whose the row is.
 
 fn probe(columns: &str, table: &str, lists: &str, keys: &str, suffix: &str) -> String {
     format!(
-        "SELECT t.* FROM unnest({lists}) CROSS JOIN LATERAL
-         (SELECT {columns} FROM {table} t WHERE t.org_id = $1 AND {keys} OFFSET 0 {suffix}) t"
+        "SELECT t.*, k.org_id FROM unnest($1::uuid[], {lists}) CROSS JOIN LATERAL
+         (SELECT {columns} FROM {table} t WHERE t.org_id = k.org_id AND {keys} OFFSET 0 {suffix}) t"
     )
 }
 
-const ONE_ID: &str = "$2::uuid[]) AS k(id";
+const ONE_ID: &str = "$2::uuid[]) AS k(org_id, id";
 const BY_ID: &str = "t.id = k.id";
 const LOCK: &str = "FOR NO KEY UPDATE";
 
@@ -98,13 +118,13 @@ static SLOTS: LazyLock<String> = LazyLock::new(|| probe(rows::SLOT, "slots", ONE
 static SLOTS_LOCKED: LazyLock<String> = LazyLock::new(|| probe(rows::SLOT, "slots", ONE_ID, BY_ID, LOCK));
 static CONTACTS: LazyLock<String> = LazyLock::new(|| probe(rows::CONTACT, "contacts", ONE_ID, BY_ID, ""));
 static CONTACTS_LOCKED: LazyLock<String> = LazyLock::new(|| probe(rows::CONTACT, "contacts", ONE_ID, BY_ID, LOCK));
-const ORG_AND_CLOCK: &str = "SELECT clock_timestamp(), o.slot_capacity_max,
-        ARRAY(SELECT kind FROM credit_kinds k WHERE k.org_id = $1 ORDER BY position),
-        ARRAY(SELECT token_label FROM credit_kinds k WHERE k.org_id = $1 ORDER BY position)
-    FROM orgs o WHERE o.id = $1";
+const ORGS_AND_CLOCK: &str = "SELECT clock_timestamp(), o.slot_capacity_max,
+        ARRAY(SELECT kind FROM credit_kinds k WHERE k.org_id = o.id ORDER BY position),
+        ARRAY(SELECT token_label FROM credit_kinds k WHERE k.org_id = o.id ORDER BY position), o.id
+    FROM orgs o WHERE o.id = ANY($1)";
 static OFFERINGS: LazyLock<String> = LazyLock::new(|| probe(rows::OFFERING, "offerings", ONE_ID, BY_ID, ""));
 static OFFERINGS_OF_SLOTS: LazyLock<String> = LazyLock::new(|| {
-    let wanted = "(SELECT s.offering_id FROM slots s WHERE s.org_id = $1 AND s.id = k.id)";
+    let wanted = "(SELECT s.offering_id FROM slots s WHERE s.org_id = k.org_id AND s.id = k.id)";
     probe(rows::OFFERING, "offerings", ONE_ID, &format!("t.id = {wanted}"), "")
 });
 static BALANCES: LazyLock<String> =
@@ -119,18 +139,18 @@ static BOOKINGS_BY_ID: LazyLock<String> = LazyLock::new(|| probe(rows::BOOKING, 
 const KEY: &str = "t.key = k.key AND t.principal = k.principal";
 static REMEMBERED: LazyLock<String> = LazyLock::new(|| {
     let columns = "principal, key, command_id, fingerprint, answer, \
-        (SELECT b.status FROM bookings b WHERE b.org_id = $1 AND b.id = t.entity_id)";
-    probe(columns, "journal", "$2::text[], $3::text[]) AS k(key, principal", KEY, "")
+        (SELECT b.status FROM bookings b WHERE b.org_id = k.org_id AND b.id = t.entity_id)";
+    probe(columns, "journal", "$2::text[], $3::text[]) AS k(org_id, key, principal", KEY, "")
 });
 static SLOTS_SEEN: LazyLock<String> = LazyLock::new(|| probe("id", "slots", ONE_ID, BY_ID, ""));
 static IDENTITIES: LazyLock<String> = LazyLock::new(|| {
-    let own = |column| format!("(SELECT c.{column} FROM contacts c WHERE c.org_id = $1 AND c.id = k.contact_id)");
+    let own = |column| format!("(SELECT c.{column} FROM contacts c WHERE c.org_id = k.org_id AND c.id = k.contact_id)");
     let keys = format!(
         "t.student_id = COALESCE(k.student_id, {}) AND t.email = COALESCE(k.email, {})",
         own("student_id"),
         own("email")
     );
-    let lists = "$2::text[], $3::text[], $4::uuid[]) AS k(student_id, email, contact_id";
+    let lists = "$2::text[], $3::text[], $4::uuid[]) AS k(org_id, student_id, email, contact_id";
     probe("student_id, email, id", "contacts", lists, &keys, "")
 });
 
@@ -163,33 +183,47 @@ pub struct Loaded {
     pub now: Timestamp,
 }
 
-/// The ledgers of some plans, one for each organisation, in one round trip. With [`Locks::Take`] the
-/// connection is in a transaction afterwards, also on an error. Everybody names organisations in order of
-/// their ids: that is the beginning of the one lock order.
+/// The ledgers of some plans, one for each organisation, in one round trip. Plans are sorted by organisation.
+/// With [`Locks::Take`] the connection is in a transaction afterwards, also on an error.
 pub async fn load(client: &Object, plans: &[(Uuid, Plan)], locks: Locks) -> Result<Vec<Loaded>, StoreError> {
     let begin = (locks == Locks::Take).then_some("BEGIN");
-    let keys: Vec<Keys<'_>> = plans.iter().map(|(org_id, plan)| Keys::of(*org_id, plan)).collect();
+    let keys = Keys::of(plans);
     let mut flight = Flight::default();
-    let reads: Vec<Reads> = keys.iter().map(|keys| keys.push_reads(&mut flight, locks)).collect();
+    let reads = keys.push_reads(&mut flight, locks);
     let landed = flight.read(client, begin).await.map_err(|(failed, error)| match failed {
-        Some(place) if reads.iter().any(|reads| reads.contacts == place) && is_lock_timeout(&error) => {
-            StoreError::ContactLocked
-        }
+        Some(place) if reads.contacts == place && is_lock_timeout(&error) => StoreError::ContactLocked,
         _ => error,
     })?;
-    keys.iter().zip(&reads).map(|(keys, reads)| reads.decode(keys.org_id, &landed)).collect()
+    reads.decode(&keys.org_ids, &landed)
 }
 
-/// A plan as lists of keys, which the statements take.
+/// Keys of one sort, each with its organisation: two lists of one length.
+type Ids = (Vec<Uuid>, Vec<Uuid>);
+
+/// Plans as lists of keys, which the statements take.
 struct Keys<'p> {
-    org_id: Uuid,
-    slots: Vec<Uuid>,
-    contacts: Vec<Uuid>,
-    bookings: Vec<Uuid>,
-    offerings: Vec<Uuid>,
-    slots_to_see: Vec<Uuid>,
+    org_ids: Vec<Uuid>,
+    slots: Ids,
+    contacts: Ids,
+    bookings: Ids,
+    offerings: Ids,
+    slots_to_see: Ids,
+    remembered: RememberedKeys<'p>,
+    identities: Identities<'p>,
+}
+
+/// Lists of one length.
+#[derive(Default)]
+struct RememberedKeys<'p> {
+    org_ids: Vec<Uuid>,
     keys: Vec<&'p str>,
     principals: Vec<&'p str>,
+}
+
+/// Lists of one length.
+#[derive(Default)]
+struct Identities<'p> {
+    org_ids: Vec<Uuid>,
     student_ids: Vec<Option<&'p str>>,
     emails: Vec<Option<&'p str>>,
     of_contacts: Vec<Option<Uuid>>,
@@ -199,7 +233,7 @@ struct Keys<'p> {
 struct Reads {
     slots: Place,
     contacts: Place,
-    org: Place,
+    orgs: Place,
     offerings: Place,
     slots_offerings: Place,
     balances: Place,
@@ -211,22 +245,30 @@ struct Reads {
 }
 
 impl<'p> Keys<'p> {
-    fn of(org_id: Uuid, plan: &'p Plan) -> Keys<'p> {
-        let ids = |set: &BTreeSet<Uuid>| set.iter().copied().collect();
-        let (keys, principals) = plan.keys.iter().map(|(key, principal)| (key.as_str(), &**principal)).unzip();
-        let identities = || plan.identities.iter();
+    fn of(plans: &'p [(Uuid, Plan)]) -> Keys<'p> {
+        let (mut remembered, mut identities) = (RememberedKeys::default(), Identities::default());
+        for (org_id, plan) in plans {
+            for (key, principal) in &plan.keys {
+                remembered.org_ids.push(*org_id);
+                remembered.keys.push(key);
+                remembered.principals.push(principal);
+            }
+            for wanted in &plan.identities {
+                identities.org_ids.push(*org_id);
+                identities.student_ids.push(wanted.student_id.as_deref());
+                identities.emails.push(wanted.email.as_deref());
+                identities.of_contacts.push(wanted.of_contact);
+            }
+        }
         Keys {
-            org_id,
-            slots: ids(&plan.slots),
-            contacts: ids(&plan.contacts),
-            bookings: ids(&plan.bookings),
-            offerings: ids(&plan.offerings),
-            slots_to_see: ids(&plan.slots_to_see),
-            keys,
-            principals,
-            student_ids: identities().map(|wanted| wanted.student_id.as_deref()).collect(),
-            emails: identities().map(|wanted| wanted.email.as_deref()).collect(),
-            of_contacts: identities().map(|wanted| wanted.of_contact).collect(),
+            org_ids: plans.iter().map(|(org_id, _)| *org_id).collect(),
+            slots: pairs(plans, |plan| &plan.slots),
+            contacts: pairs(plans, |plan| &plan.contacts),
+            bookings: pairs(plans, |plan| &plan.bookings),
+            offerings: pairs(plans, |plan| &plan.offerings),
+            slots_to_see: pairs(plans, |plan| &plan.slots_to_see),
+            remembered,
+            identities,
         }
     }
 
@@ -236,9 +278,8 @@ impl<'p> Keys<'p> {
             Locks::Take => (&*SLOTS_LOCKED, &*CONTACTS_LOCKED),
             Locks::Without => (&*SLOTS, &*CONTACTS),
         };
-        let org_id = self.org_id;
-        let mut by_id = |ids: &'a Vec<Uuid>, sql: &'a str| {
-            flight.push_if(!ids.is_empty(), sql, || vec![Box::new(org_id), Box::new(ids)])
+        let mut by_id = |(org_ids, ids): &'a Ids, sql: &'a str| {
+            flight.push_if(!ids.is_empty(), sql, || vec![Box::new(org_ids), Box::new(ids)])
         };
         let slots = by_id(&self.slots, slots_sql);
         let contacts = by_id(&self.contacts, contacts_sql);
@@ -247,26 +288,29 @@ impl<'p> Keys<'p> {
         let slots_offerings = by_id(&self.slots, &OFFERINGS_OF_SLOTS);
         let named = by_id(&self.bookings, &BOOKINGS_BY_ID);
         let seen = by_id(&self.slots_to_see, &SLOTS_SEEN);
+        let (contacts_orgs, contact_ids) = &self.contacts;
         // An answer that changes nothing needs no balance.
-        let balances = flight.push_if(locks == Locks::Take && !self.contacts.is_empty(), &BALANCES, || {
-            vec![Box::new(org_id), Box::new(&self.contacts)]
+        let balances = flight.push_if(locks == Locks::Take && !contact_ids.is_empty(), &BALANCES, || {
+            vec![Box::new(contacts_orgs), Box::new(contact_ids)]
         });
-        let bookings =
-            flight.push_if(!self.slots.is_empty() && !self.contacts.is_empty(), &BOOKINGS_OF_CONTACTS, || {
-                vec![Box::new(org_id), Box::new(&self.contacts), Box::new(&self.slots)]
-            });
-        let org = flight.push(ORG_AND_CLOCK, vec![Box::new(org_id)]);
-        let identities = flight.push_if(!self.student_ids.is_empty(), &IDENTITIES, || {
-            vec![Box::new(org_id), Box::new(&self.student_ids), Box::new(&self.emails), Box::new(&self.of_contacts)]
+        let slot_ids = &self.slots.1;
+        let of_both = !slot_ids.is_empty() && !contact_ids.is_empty();
+        let bookings = flight.push_if(of_both, &BOOKINGS_OF_CONTACTS, || {
+            vec![Box::new(contacts_orgs), Box::new(contact_ids), Box::new(slot_ids)]
+        });
+        let orgs = flight.push(ORGS_AND_CLOCK, vec![Box::new(&self.org_ids)]);
+        let Identities { org_ids, student_ids, emails, of_contacts } = &self.identities;
+        let identities = flight.push_if(!org_ids.is_empty(), &IDENTITIES, || {
+            vec![Box::new(org_ids), Box::new(student_ids), Box::new(emails), Box::new(of_contacts)]
         });
         // Last: what a concurrent command has written before this is read must not look like somebody else's work.
-        let remembered = flight.push_if(!self.keys.is_empty(), &REMEMBERED, || {
-            vec![Box::new(org_id), Box::new(&self.keys), Box::new(&self.principals)]
-        });
+        let RememberedKeys { org_ids, keys, principals } = &self.remembered;
+        let remembered = flight
+            .push_if(!keys.is_empty(), &REMEMBERED, || vec![Box::new(org_ids), Box::new(keys), Box::new(principals)]);
         Reads {
             slots,
             contacts,
-            org,
+            orgs,
             offerings,
             slots_offerings,
             balances,
@@ -280,37 +324,56 @@ impl<'p> Keys<'p> {
 }
 
 impl Reads {
-    fn decode(&self, org_id: Uuid, landed: &Landed) -> Result<Loaded, StoreError> {
-        let org = landed.rows(self.org).first();
-        let org = org.ok_or_else(|| StoreError::Corrupt(format!("there is no organisation {org_id}")))?;
-        let now: Timestamp = org.try_get(0)?;
-        let mut ledger = Ledger::new(org_rules(org)?);
+    fn decode(&self, org_ids: &[Uuid], landed: &Landed) -> Result<Vec<Loaded>, StoreError> {
+        // One instant for all: each row's clock was read after all locks.
+        let now: Option<Timestamp> = landed.rows(self.orgs).first().map(|row| row.try_get(0)).transpose()?;
+        let mut ledgers = Vec::with_capacity(org_ids.len());
+        for row in landed.rows(self.orgs) {
+            ledgers.push((row.try_get(4)?, Ledger::new(org_rules(row)?)));
+        }
+        ledgers.sort_by_key(|(org_id, _)| *org_id);
+        if let Some(missing) = org_ids.iter().find(|id| of_org(&mut ledgers, **id).is_err()) {
+            return Err(StoreError::Corrupt(format!("there is no organisation {missing}")));
+        }
+        self.fill(&mut ledgers, landed)?;
+        let now = now.unwrap_or_default();
+        Ok(ledgers.into_iter().map(|(org_id, ledger)| Loaded { org_id, ledger, now }).collect())
+    }
+
+    /// Each row into the ledger of its organisation.
+    fn fill(&self, ledgers: &mut [(Uuid, Ledger)], landed: &Landed) -> Result<(), StoreError> {
         for row in landed.rows(self.slots) {
-            ledger.load_slot(rows::slot(row)?);
+            ledger_of(ledgers, row)?.load_slot(rows::slot(row)?);
         }
         for row in landed.rows(self.contacts) {
-            ledger.load_contact(rows::contact(row)?);
+            ledger_of(ledgers, row)?.load_contact(rows::contact(row)?);
         }
         for row in landed.rows(self.offerings).iter().chain(landed.rows(self.slots_offerings)) {
-            ledger.load_offering(Arc::new(rows::offering(row)?));
+            ledger_of(ledgers, row)?.load_offering(Arc::new(rows::offering(row)?));
         }
         for row in landed.rows(self.balances) {
-            ledger.load_balance(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            ledger_of(ledgers, row)?.load_balance(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         }
         for row in landed.rows(self.bookings).iter().chain(landed.rows(self.named)) {
-            ledger.load_booking(rows::booking(row)?);
+            ledger_of(ledgers, row)?.load_booking(rows::booking(row)?);
         }
         for row in landed.rows(self.remembered) {
-            ledger.load_remembered(Arc::from(row.try_get::<_, &str>(0)?), row.try_get(1)?, remembered_row(row)?);
+            let principal = Arc::from(row.try_get::<_, &str>(0)?);
+            ledger_of(ledgers, row)?.load_remembered(principal, row.try_get(1)?, remembered_row(row)?);
         }
         for row in landed.rows(self.seen) {
-            ledger.load_slot_seen(row.try_get(0)?);
+            ledger_of(ledgers, row)?.load_slot_seen(row.try_get(0)?);
         }
         for row in landed.rows(self.identities) {
-            ledger.load_identity(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            ledger_of(ledgers, row)?.load_identity(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         }
-        Ok(Loaded { org_id, ledger, now })
+        Ok(())
     }
+}
+
+/// The ledger that a row belongs to: its last column says whose it is.
+fn ledger_of<'l>(ledgers: &'l mut [(Uuid, Ledger)], row: &Row) -> Result<&'l mut Ledger, StoreError> {
+    of_org(ledgers, row.try_get(row.len() - 1)?)
 }
 
 fn org_rules(row: &Row) -> Result<OrgRules, StoreError> {

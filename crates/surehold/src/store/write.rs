@@ -10,7 +10,7 @@ use deadpool_postgres::Object;
 use jiff::Timestamp;
 use surehold_core::Ledger;
 use surehold_core::ledger::RowWrite;
-use surehold_core::rows::{Booking, Contact, Entity, JournalRow, Slot};
+use surehold_core::rows::{Booking, Contact, CreditEntry, Entity, JournalRow, Slot};
 use tokio_postgres::error::Severity;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -50,9 +50,7 @@ pub enum CommitError {
 /// Sends all writes of some ledgers and COMMIT, and waits for every answer.
 pub async fn commit(client: &Object, decided: &[Loaded]) -> Result<(), CommitError> {
     let mut flight = Flight::default();
-    for loaded in decided {
-        push_writes(&mut flight, loaded);
-    }
+    push_writes(&mut flight, decided);
     let statements = flight.prepare(client).await.map_err(CommitError::NotSent)?;
     let results = flight.commit(client, &statements).await;
 
@@ -78,44 +76,57 @@ fn is_verdict(error: &tokio_postgres::Error) -> bool {
     }
 }
 
+/// A row with the organisation that it belongs to.
+type Of<'a, R> = (Uuid, &'a R);
+
 /// Updates before inserts: a batch may cancel one booking and make another that it had excluded.
-fn push_writes<'a>(flight: &mut Flight<'a>, loaded: &'a Loaded) {
-    let Loaded { org_id, ref ledger, now } = *loaded;
-    let writes = ledger.writes();
-    if writes.is_empty() {
-        return;
-    }
-    let slots = |kind: RowWrite| {
-        writes.slots.iter().filter(move |(_, write)| **write == kind).filter_map(|(id, _)| ledger.slot(*id))
+fn push_writes<'a>(flight: &mut Flight<'a>, decided: &'a [Loaded]) {
+    let changed: Vec<&Loaded> = decided.iter().filter(|loaded| !loaded.ledger.writes().is_empty()).collect();
+    let Some(now) = changed.first().map(|loaded| loaded.now) else { return };
+    let slots = |kind: RowWrite| -> Vec<Of<'a, Slot>> {
+        of_each(&changed, |ledger| {
+            let wanted = ledger.writes().slots.iter().filter(move |(_, write)| **write == kind);
+            wanted.filter_map(|(id, _)| ledger.slot(*id))
+        })
     };
-    let seats: Vec<&Slot> = slots(RowWrite::Seats).collect();
-    flight.push_if(!seats.is_empty(), UPDATE_SEATS, || seats_params(org_id, &seats, now));
-    for slot in slots(RowWrite::Update) {
+    let seats = slots(RowWrite::Seats);
+    flight.push_if(!seats.is_empty(), UPDATE_SEATS, || seats_params(&seats, now));
+    for (org_id, slot) in slots(RowWrite::Update) {
         flight.push(UPDATE_SLOT, slot_params(org_id, slot, now));
     }
-    for slot in slots(RowWrite::Insert) {
+    for (org_id, slot) in slots(RowWrite::Insert) {
         flight.push(INSERT_SLOT, slot_params(org_id, slot, now));
     }
 
-    for (id, write) in &writes.contacts {
-        let contact = ledger.contact(*id).expect("a written contact is in the ledger");
-        let sql = match write {
-            RowWrite::Insert => INSERT_CONTACT,
-            _ => UPDATE_CONTACT,
-        };
-        flight.push(sql, contact_params(org_id, contact, now));
+    let (mut new_balances, mut changed_balances) = (Balances::default(), Balances::default());
+    for Loaded { org_id, ledger, .. } in &changed {
+        let writes = ledger.writes();
+        for (id, write) in &writes.contacts {
+            let contact = ledger.contact(*id).expect("a written contact is in the ledger");
+            let sql = match write {
+                RowWrite::Insert => INSERT_CONTACT,
+                _ => UPDATE_CONTACT,
+            };
+            flight.push(sql, contact_params(*org_id, contact, now));
+            if *write == RowWrite::Insert {
+                for (kind, amount) in ledger.balances(*id).into_iter().flatten() {
+                    new_balances.add(*org_id, *id, kind, *amount);
+                }
+            }
+        }
+        for (contact_id, kind) in &writes.balances {
+            changed_balances.add(*org_id, *contact_id, kind, ledger.balance(*contact_id, kind));
+        }
     }
-    let new_contacts = writes.contacts.iter().filter(|(_, write)| **write == RowWrite::Insert).map(|(id, _)| *id);
-    let new_balances = new_contacts
-        .flat_map(|id| ledger.balances(id).into_iter().flatten().map(move |(kind, amount)| (id, &**kind, *amount)));
-    push_balances(flight, INSERT_BALANCES, org_id, new_balances);
-    let changed_balances =
-        writes.balances.iter().map(|(contact_id, kind)| (*contact_id, &**kind, ledger.balance(*contact_id, kind)));
-    push_balances(flight, UPDATE_BALANCES, org_id, changed_balances);
+    new_balances.push(flight, INSERT_BALANCES);
+    changed_balances.push(flight, UPDATE_BALANCES);
 
-    let bookings = |insert: bool, live: bool| -> Vec<&Booking> {
-        let wanted = writes.bookings.iter().filter(|(_, write)| (**write == RowWrite::Insert) == insert);
-        wanted.filter_map(|(id, _)| ledger.booking(*id)).filter(|booking| booking.status.is_live() == live).collect()
+    let bookings = |insert: bool, live: bool| -> Vec<Of<'a, Booking>> {
+        of_each(&changed, |ledger| {
+            let wanted =
+                ledger.writes().bookings.iter().filter(move |(_, write)| (**write == RowWrite::Insert) == insert);
+            wanted.filter_map(|(id, _)| ledger.booking(*id)).filter(move |booking| booking.status.is_live() == live)
+        })
     };
     // Those that give a day up before those that take one: the day is unique.
     for (sql, rows) in [
@@ -124,29 +135,47 @@ fn push_writes<'a>(flight: &mut Flight<'a>, loaded: &'a Loaded) {
         (INSERT_BOOKINGS, bookings(true, false)),
         (INSERT_BOOKINGS, bookings(true, true)),
     ] {
-        if !rows.is_empty() {
-            flight.push(sql, booking_params(org_id, &rows, now));
-        }
+        flight.push_if(!rows.is_empty(), sql, || booking_params(&rows, now));
     }
-    if !writes.entries.is_empty() {
-        flight.push(INSERT_ENTRIES, entry_params(org_id, ledger, now));
-    }
+    let entries = of_each(&changed, |ledger| ledger.writes().entries.iter());
+    flight.push_if(!entries.is_empty(), INSERT_ENTRIES, || entry_params(&entries, now));
     // The journal before the links: of two attempts of one command the second then fails at its own key.
-    flight.push(INSERT_JOURNAL, journal_params(org_id, &writes.journal, now));
-    if !writes.hubspot_links.is_empty() {
-        flight.push(INSERT_HUBSPOT_LINKS, link_params(org_id, &writes.hubspot_links));
-    }
+    flight.push(INSERT_JOURNAL, journal_params(of_each(&changed, |ledger| ledger.writes().journal.iter()), now));
+    let links = of_each(&changed, |ledger| ledger.writes().hubspot_links.iter());
+    flight.push_if(!links.is_empty(), INSERT_HUBSPOT_LINKS, || link_params(&links));
+}
+
+/// The rows of one sort, of all organisations.
+fn of_each<'a, R: 'a, I: Iterator<Item = &'a R>>(
+    changed: &[&'a Loaded],
+    rows: impl Fn(&'a Ledger) -> I,
+) -> Vec<Of<'a, R>> {
+    changed.iter().flat_map(|loaded| rows(&loaded.ledger).map(|row| (loaded.org_id, row))).collect()
+}
+
+/// The organisations of some rows, as an array.
+fn orgs<'a, R>(rows: &[Of<'a, R>]) -> Box<dyn ToSql + Sync + Send + 'a> {
+    Box::new(rows.iter().map(|(org_id, _)| *org_id).collect::<Vec<Uuid>>())
+}
+
+/// One value of each row, as an array.
+fn column<'a, R, T>(rows: &[Of<'a, R>], value: impl Fn(&'a R) -> T) -> Box<dyn ToSql + Sync + Send + 'a>
+where
+    T: ToSql + Sync + Send + 'a,
+{
+    Box::new(rows.iter().map(|(_, row)| value(row)).collect::<Vec<T>>())
 }
 
 /// Seats of slots that are locked: the update that stays on its page.
 pub const UPDATE_SEATS: &str = "UPDATE slots AS s
     SET taken = u.taken, held = u.held, withheld = u.withheld, version = u.version, updated_at = $7
-    FROM unnest($2::uuid[], $3::int4[], $4::int4[], $5::int4[], $6::int8[]) AS u(id, taken, held, withheld, version)
-    WHERE s.org_id = $1 AND s.id = u.id";
+    FROM unnest($1::uuid[], $2::uuid[], $3::int4[], $4::int4[], $5::int4[], $6::int8[])
+        AS u(org_id, id, taken, held, withheld, version)
+    WHERE s.org_id = u.org_id AND s.id = u.id";
 
-fn seats_params<'a>(org_id: Uuid, slots: &[&'a Slot], now: Timestamp) -> Params<'a> {
+fn seats_params<'a>(slots: &[Of<'a, Slot>], now: Timestamp) -> Params<'a> {
     vec![
-        Box::new(org_id),
+        orgs(slots),
         column(slots, |s| s.id),
         column(slots, |s| s.taken),
         column(slots, |s| s.held),
@@ -154,14 +183,6 @@ fn seats_params<'a>(org_id: Uuid, slots: &[&'a Slot], now: Timestamp) -> Params<
         column(slots, |s| s.version),
         Box::new(now),
     ]
-}
-
-/// One value of each row, as an array.
-fn column<'a, R, T>(rows: &[&'a R], value: impl Fn(&'a R) -> T) -> Box<dyn ToSql + Sync + Send + 'a>
-where
-    T: ToSql + Sync + Send + 'a,
-{
-    Box::new(rows.iter().map(|row| value(row)).collect::<Vec<T>>())
 }
 
 const UPDATE_SLOT: &str = "UPDATE slots SET offering_id = $3, name = $4, starts_at = $5, ends_at = $6,
@@ -227,28 +248,34 @@ fn contact_params(org_id: Uuid, contact: &Contact, now: Timestamp) -> Params<'_>
 }
 
 const INSERT_BALANCES: &str = "INSERT INTO credit_balances (org_id, contact_id, kind, amount)
-    SELECT $1, u.contact_id, u.kind, u.amount FROM unnest($2::uuid[], $3::text[], $4::int8[]) AS u(contact_id, kind, amount)";
+    SELECT u.* FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int8[]) AS u";
 
 // The rows exist and are locked, so this always updates. It is an INSERT because that probes the full key
 // for each row; a join with the lists may read a whole organisation on a table without statistics.
 const UPDATE_BALANCES: &str = "INSERT INTO credit_balances AS b (org_id, contact_id, kind, amount)
-    SELECT $1, u.contact_id, u.kind, u.amount FROM unnest($2::uuid[], $3::text[], $4::int8[]) AS u(contact_id, kind, amount)
+    SELECT u.* FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int8[]) AS u
     ON CONFLICT (org_id, contact_id, kind) DO UPDATE SET amount = EXCLUDED.amount";
 
-fn push_balances<'a>(
-    flight: &mut Flight<'a>,
-    sql: &'static str,
-    org_id: Uuid,
-    balances: impl Iterator<Item = (Uuid, &'a str, i64)>,
-) {
-    let (mut contacts, mut kinds, mut amounts) = (Vec::new(), Vec::new(), Vec::new());
-    for (contact_id, kind, amount) in balances {
-        contacts.push(contact_id);
-        kinds.push(kind);
-        amounts.push(amount);
+#[derive(Default)]
+struct Balances<'a> {
+    orgs: Vec<Uuid>,
+    contacts: Vec<Uuid>,
+    kinds: Vec<&'a str>,
+    amounts: Vec<i64>,
+}
+
+impl<'a> Balances<'a> {
+    fn add(&mut self, org_id: Uuid, contact_id: Uuid, kind: &'a str, amount: i64) {
+        self.orgs.push(org_id);
+        self.contacts.push(contact_id);
+        self.kinds.push(kind);
+        self.amounts.push(amount);
     }
-    if !contacts.is_empty() {
-        flight.push(sql, vec![Box::new(org_id), Box::new(contacts), Box::new(kinds), Box::new(amounts)]);
+
+    fn push(self, flight: &mut Flight<'a>, sql: &'static str) {
+        flight.push_if(!self.orgs.is_empty(), sql, || {
+            vec![Box::new(self.orgs), Box::new(self.contacts), Box::new(self.kinds), Box::new(self.amounts)]
+        });
     }
 }
 
@@ -258,7 +285,7 @@ macro_rules! insert_bookings {
         status, guests, code, exclusive_date, paid_by, credit_kind, token_used, attending_location, dominant_hand,
         attendance, cancelled_at, cancelled_by, credit_returned_at, returned_kind, refunded_by, version, created_at,
         updated_at)
-    SELECT $1, u.*, $24 FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[],
+    SELECT u.*, $24 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[],
         $8::int4[], $9::text[], $10::date[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
         $16::text[], $17::timestamptz[], $18::text[], $19::timestamptz[], $20::text[], $21::text[], $22::int8[],
         $23::timestamptz[]) AS u"
@@ -275,9 +302,9 @@ const UPDATE_BOOKINGS: &str = concat!(
         refunded_by = EXCLUDED.refunded_by, version = EXCLUDED.version, updated_at = EXCLUDED.updated_at"
 );
 
-fn booking_params<'a>(org_id: Uuid, bookings: &[&'a Booking], now: Timestamp) -> Params<'a> {
+fn booking_params<'a>(bookings: &[Of<'a, Booking>], now: Timestamp) -> Params<'a> {
     vec![
-        Box::new(org_id),
+        orgs(bookings),
         column(bookings, |b| b.id),
         column(bookings, |b| b.contact_id),
         column(bookings, |b| b.slot_id),
@@ -306,63 +333,61 @@ fn booking_params<'a>(org_id: Uuid, bookings: &[&'a Booking], now: Timestamp) ->
 
 const INSERT_ENTRIES: &str = "INSERT INTO credit_entries (org_id, id, contact_id, kind, delta, balance, reason,
         booking_id, created_at)
-    SELECT $1, u.*, $9 FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::int8[], $6::int8[], $7::text[], $8::uuid[]) AS u";
+    SELECT u.*, $9 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::int8[], $6::int8[], $7::text[],
+        $8::uuid[]) AS u";
 
-fn entry_params(org_id: Uuid, ledger: &Ledger, now: Timestamp) -> Params<'_> {
-    let entries = &ledger.writes().entries;
+fn entry_params<'a>(entries: &[Of<'a, CreditEntry>], now: Timestamp) -> Params<'a> {
     vec![
-        Box::new(org_id),
-        Box::new(entries.iter().map(|e| e.id).collect::<Vec<_>>()),
-        Box::new(entries.iter().map(|e| e.contact_id).collect::<Vec<_>>()),
-        Box::new(entries.iter().map(|e| &*e.kind).collect::<Vec<_>>()),
-        Box::new(entries.iter().map(|e| e.delta).collect::<Vec<_>>()),
-        Box::new(entries.iter().map(|e| e.balance).collect::<Vec<_>>()),
-        Box::new(entries.iter().map(|e| e.reason.as_str()).collect::<Vec<_>>()),
-        Box::new(entries.iter().map(|e| e.booking_id).collect::<Vec<_>>()),
+        orgs(entries),
+        column(entries, |e| e.id),
+        column(entries, |e| e.contact_id),
+        column(entries, |e| &*e.kind),
+        column(entries, |e| e.delta),
+        column(entries, |e| e.balance),
+        column(entries, |e| e.reason.as_str()),
+        column(entries, |e| e.booking_id),
         Box::new(now),
     ]
 }
 
 const INSERT_HUBSPOT_LINKS: &str = "INSERT INTO hubspot_links (org_id, entity, entity_id, hubspot_id)
-    SELECT $1, u.* FROM unnest($2::text[], $3::uuid[], $4::text[]) AS u";
+    SELECT u.* FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[]) AS u";
 
-fn link_params(org_id: Uuid, links: &[(Entity, Uuid, String)]) -> Params<'_> {
+fn link_params<'a>(links: &[Of<'a, (Entity, Uuid, String)>]) -> Params<'a> {
     vec![
-        Box::new(org_id),
-        Box::new(links.iter().map(|(entity, _, _)| entity.as_str()).collect::<Vec<_>>()),
-        Box::new(links.iter().map(|(_, id, _)| *id).collect::<Vec<_>>()),
-        Box::new(links.iter().map(|(_, _, hubspot_id)| hubspot_id.as_str()).collect::<Vec<_>>()),
+        orgs(links),
+        column(links, |(entity, _, _)| entity.as_str()),
+        column(links, |(_, id, _)| *id),
+        column(links, |(_, _, hubspot_id)| hubspot_id.as_str()),
     ]
 }
 
 const INSERT_JOURNAL: &str = "INSERT INTO journal (org_id, id, command_id, principal, on_behalf_of, event, entity,
         entity_id, before, after, key, fingerprint, answer, at)
-    SELECT $1, u.id, u.command_id, u.principal, u.on_behalf_of, u.event, u.entity, u.entity_id, u.before::json,
+    SELECT u.org_id, u.id, u.command_id, u.principal, u.on_behalf_of, u.event, u.entity, u.entity_id, u.before::json,
         u.after::json, u.key, u.fingerprint, u.answer::json, $14
-    FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[], $9::text[],
-        $10::text[], $11::text[], $12::bytea[], $13::text[])
-        AS u(id, command_id, principal, on_behalf_of, event, entity, entity_id, before, after, key, fingerprint, answer)";
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[],
+        $9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[]) AS u(org_id, id, command_id, principal,
+        on_behalf_of, event, entity, entity_id, before, after, key, fingerprint, answer)";
 
-fn journal_params(org_id: Uuid, journal: &[JournalRow], now: Timestamp) -> Params<'_> {
+fn journal_params<'a>(mut rows: Vec<Of<'a, JournalRow>>, now: Timestamp) -> Params<'a> {
     // Two batches that use some of the same keys insert them in one order, so neither waits for the other
     // while it is waited for.
-    let mut rows: Vec<&JournalRow> = journal.iter().collect();
-    rows.sort_by_key(|row| row.idempotency.as_ref().map(|record| record.key.as_str()));
-    let records = || rows.iter().map(|row| row.idempotency.as_ref());
+    rows.sort_by_key(|(org_id, row)| (*org_id, row.idempotency.as_ref().map(|record| record.key.as_str())));
     vec![
-        Box::new(org_id),
-        Box::new(rows.iter().map(|r| r.id).collect::<Vec<_>>()),
-        Box::new(rows.iter().map(|r| r.command_id).collect::<Vec<_>>()),
-        Box::new(rows.iter().map(|r| &*r.principal).collect::<Vec<_>>()),
-        Box::new(rows.iter().map(|r| r.on_behalf_of.as_deref()).collect::<Vec<_>>()),
-        Box::new(rows.iter().map(|r| r.event).collect::<Vec<_>>()),
-        Box::new(rows.iter().map(|r| r.entity.as_str()).collect::<Vec<_>>()),
-        Box::new(rows.iter().map(|r| r.entity_id).collect::<Vec<_>>()),
-        Box::new(rows.iter().map(|r| r.before.as_deref()).collect::<Vec<_>>()),
-        Box::new(rows.iter().map(|r| r.after.as_deref()).collect::<Vec<_>>()),
-        Box::new(records().map(|r| r.map(|i| i.key.as_str())).collect::<Vec<_>>()),
-        Box::new(records().map(|r| r.map(|i| i.fingerprint.as_slice())).collect::<Vec<_>>()),
-        Box::new(records().map(|r| r.map(|i| i.answer.as_str())).collect::<Vec<_>>()),
+        orgs(&rows),
+        column(&rows, |r| r.id),
+        column(&rows, |r| r.command_id),
+        column(&rows, |r| &*r.principal),
+        column(&rows, |r| r.on_behalf_of.as_deref()),
+        column(&rows, |r| r.event),
+        column(&rows, |r| r.entity.as_str()),
+        column(&rows, |r| r.entity_id),
+        column(&rows, |r| r.before.as_deref()),
+        column(&rows, |r| r.after.as_deref()),
+        column(&rows, |r| r.idempotency.as_ref().map(|record| record.key.as_str())),
+        column(&rows, |r| r.idempotency.as_ref().map(|record| record.fingerprint.as_slice())),
+        column(&rows, |r| r.idempotency.as_ref().map(|record| record.answer.as_str())),
         Box::new(now),
     ]
 }
