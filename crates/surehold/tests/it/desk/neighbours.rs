@@ -95,3 +95,24 @@ async fn an_organisation_that_is_held_up_holds_up_no_other() {
     assert!(late.is_ok(), "{late:?}");
     held.laws_hold().await;
 }
+
+/// One statement reads for all of a batch: what belongs to somebody else must not be found because it is read
+/// for them at the same time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_id_of_another_organisation_in_the_same_batch_is_unknown() {
+    let street = street(2, 20).await;
+    let ((own, own_session, own_students), (other, other_session, other_students)) = (&street[0], &street[1]);
+
+    let (theirs, mine, with_their_session, with_their_student) = futures::join!(
+        join_all(other_students[..8].iter().map(|student| other.book(*student, *other_session))),
+        join_all(own_students[..8].iter().map(|student| own.book(*student, *own_session))),
+        join_all(own_students[8..16].iter().map(|student| own.book(*student, *other_session))),
+        join_all(other_students[8..16].iter().map(|student| own.book(*student, *own_session))),
+    );
+
+    assert!(theirs.iter().chain(&mine).all(|result| result.is_ok()), "{theirs:?} {mine:?}");
+    assert!(with_their_session.iter().all(|result| is_refused(result, "EXAM_NOT_FOUND")), "{with_their_session:?}");
+    assert!(with_their_student.iter().all(|result| is_refused(result, "CONTACT_NOT_FOUND")), "{with_their_student:?}");
+    assert_eq!((own.taken(*own_session).await, other.taken(*other_session).await), (8, 8));
+    own.laws_hold().await;
+}
