@@ -4,7 +4,6 @@
 //! desk, there is no timer: requests that come while a query is in flight share the next one, and a lone
 //! request asks at once.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -66,39 +65,20 @@ impl ContactLookup {
 /// Answers what waits until nothing does.
 async fn answer_all(store: Store, mut in_flight: InFlight) {
     while let Some(batch) = in_flight.next_batch() {
-        let mut by_org: HashMap<Uuid, Vec<Waiting>> = HashMap::new();
-        for waiting in batch {
-            by_org.entry(waiting.org_id).or_default().push(waiting);
+        let found = ask(&store, &batch).await.map_err(Arc::new);
+        for (place, one) in batch.into_iter().enumerate() {
+            let answer = found.as_ref().map(|ids| ids[place]).map_err(Arc::clone);
+            let _ = one.answer.send(answer); // an error: nobody waits any more
         }
-        futures::future::join_all(by_org.into_iter().map(|(org_id, waiting)| answer_org(&store, org_id, waiting)))
-            .await;
     }
 }
 
-async fn answer_org(store: &Store, org_id: Uuid, waiting: Vec<Waiting>) {
-    let found = match ask(store, org_id, &waiting).await {
-        Ok(found) => found,
-        Err(error) => {
-            let error = Arc::new(error);
-            for one in waiting {
-                let _ = one.answer.send(Err(error.clone())); // nobody waits any more
-            }
-            return;
-        }
-    };
-    for one in waiting {
-        let id = found.get(&(one.student_id, one.email)).copied();
-        let _ = one.answer.send(Ok(id)); // nobody waits any more
-    }
-}
-
-async fn ask(store: &Store, org_id: Uuid, waiting: &[Waiting]) -> Result<HashMap<(String, String), Uuid>, StoreError> {
-    let mut student_ids: Vec<&str> = waiting.iter().map(|one| one.student_id.as_str()).collect();
-    student_ids.sort_unstable();
-    student_ids.dedup();
+async fn ask(store: &Store, batch: &[Waiting]) -> Result<Vec<Option<Uuid>>, StoreError> {
+    let org_ids: Vec<Uuid> = batch.iter().map(|one| one.org_id).collect();
+    let student_ids: Vec<&str> = batch.iter().map(|one| one.student_id.as_str()).collect();
+    let emails: Vec<&str> = batch.iter().map(|one| one.email.as_str()).collect();
     let client = store.read().await?;
-    let rows = contacts::ids_by_student_id(&client, org_id, &student_ids).await?;
-    Ok(rows.into_iter().map(|(student_id, email, id)| ((student_id, email), id)).collect())
+    contacts::ids_by_identity(&client, &org_ids, &student_ids, &emails).await
 }
 
 /// The right to ask, of one task at a time. If that task dies, those who wait are told (their senders

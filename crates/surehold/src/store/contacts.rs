@@ -56,9 +56,12 @@ macro_rules! select {
     };
 }
 
-// One probe of the key per student ID, whatever the statistics say (docs/decisions/0002-plans-without-statistics.md).
-const IDS_BY_STUDENT_ID: &str = "SELECT c.* FROM unnest($2::text[]) AS k(student_id) CROSS JOIN LATERAL \
-     (SELECT c.student_id, c.email, c.id FROM contacts c WHERE c.org_id = $1 AND c.student_id = k.student_id OFFSET 0) c";
+// One probe of the key per identity, whatever the statistics say (docs/decisions/0002-plans-without-statistics.md).
+/// For [`ids_by_identity`].
+pub const IDS_BY_IDENTITY: &str = "SELECT k.place, c.id \
+     FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS k(org_id, student_id, email, place) \
+     CROSS JOIN LATERAL (SELECT c.id FROM contacts c \
+     WHERE c.org_id = k.org_id AND c.student_id = k.student_id AND c.email = k.email OFFSET 0) c";
 const BY_IDENTITY: &str = select!("c.student_id = $2 AND c.email = $3");
 const BY_ID: &str = select!("c.id = $2");
 const BY_HUBSPOT_ID: &str = select!(
@@ -71,18 +74,25 @@ const SEARCH: &str = select!(
 );
 
 /// Every statement of this file, for the test that prepares them.
-pub const STATEMENTS: &[&str] = &[IDS_BY_STUDENT_ID, BY_IDENTITY, BY_ID, BY_HUBSPOT_ID, SEARCH];
+pub const STATEMENTS: &[&str] = &[IDS_BY_IDENTITY, BY_IDENTITY, BY_ID, BY_HUBSPOT_ID, SEARCH];
 
-/// (student ID, email, id) of all contacts with one of these student IDs.
-pub async fn ids_by_student_id(
+/// The ids of contacts, by identities of any organisations: three lists of one length. The answer is as long.
+pub async fn ids_by_identity(
     client: &ClientWrapper,
-    org_id: Uuid,
+    org_ids: &[Uuid],
     student_ids: &[&str],
-) -> Result<Vec<(String, String, Uuid)>, StoreError> {
-    let statement = client.prepare_cached(IDS_BY_STUDENT_ID).await?;
+    emails: &[&str],
+) -> Result<Vec<Option<Uuid>>, StoreError> {
+    let statement = client.prepare_cached(IDS_BY_IDENTITY).await?;
     super::flight::count_round_trip();
-    let rows = client.query(&statement, &[&org_id, &student_ids]).await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
+    let mut ids = vec![None; org_ids.len()];
+    for row in client.query(&statement, &[&org_ids, &student_ids, &emails]).await? {
+        // Places are counted from 1.
+        let place =
+            usize::try_from(row.try_get::<_, i64>(0)?).ok().and_then(|place| ids.get_mut(place.checked_sub(1)?));
+        *place.ok_or_else(|| StoreError::Corrupt("a contact that was not asked for".to_owned()))? = row.try_get(1)?;
+    }
+    Ok(ids)
 }
 
 /// The contact of a (student ID, email), in upper and lower case.

@@ -55,16 +55,18 @@ const fn session(
     Session { offering, location, days_ahead, start, end, mock_set, capacity }
 }
 
+/// At other hours than the sessions of `examples/sessions.csv`: on the day when one would come to lie on one of
+/// those, the import would rightly take both for the same.
 const SESSIONS: &[Session] = &[
-    session("Situational Judgment", "Mississauga", 14, (9, 12), Some("A"), 30),
-    session("Situational Judgment", "Vancouver", 21, (9, 12), Some("B"), 20),
+    session("Situational Judgment", "Mississauga", 14, (10, 13), Some("A"), 30),
+    session("Situational Judgment", "Vancouver", 21, (10, 13), Some("B"), 20),
     session("Clinical Skills", "Calgary", 15, (8, 16), Some("C"), 12),
     session("Clinical Skills", "Montreal", 28, (8, 16), Some("D"), 10),
-    session("Mini-mock", "Mississauga - B9", 10, (13, 15), None, 15),
-    session("Mini-mock", "Richmond Hill", 17, (13, 15), None, 2),
-    session("Mock Discussion", "Online", 20, (18, 20), Some("E"), 40),
-    session("Mock Discussion", "Online", 34, (18, 20), Some("F"), 40),
-    session("Situational Judgment", "Montreal", 45, (9, 12), Some("G"), 25),
+    session("Mini-mock", "Mississauga - B9", 10, (14, 16), None, 15),
+    session("Mini-mock", "Richmond Hill", 17, (14, 16), None, 2),
+    session("Mock Discussion", "Online", 20, (19, 21), Some("E"), 40),
+    session("Mock Discussion", "Online", 34, (19, 21), Some("F"), 40),
+    session("Situational Judgment", "Montreal", 45, (10, 13), Some("G"), 25),
 ];
 /// The session with two seats, one of which is taken.
 const NEARLY_FULL: usize = 5;
@@ -181,5 +183,23 @@ fn unexpected<T>(what: &str, result: Result<Answer, DeskError>) -> anyhow::Resul
     match result {
         Ok(answer) => anyhow::bail!("cannot {what}: unexpected answer {answer:?}"),
         Err(error) => Err(anyhow::Error::new(error).context(format!("cannot {what}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_sample_session_can_be_one_of_the_example_file() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/sessions.csv");
+        let mut rows = csv::Reader::from_path(file).unwrap();
+        let in_file: Vec<(String, String)> =
+            rows.records().flatten().map(|row| (row[2].to_owned(), row[5].to_owned())).collect();
+        assert!(in_file.contains(&("Situational Judgment".to_owned(), "09:00".to_owned())), "columns have moved");
+        for sample in SESSIONS {
+            let start = sample.start.strftime("%H:%M").to_string();
+            assert!(!in_file.contains(&(sample.offering.to_owned(), start)), "{} at {}", sample.offering, sample.start);
+        }
     }
 }
