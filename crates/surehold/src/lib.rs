@@ -10,6 +10,7 @@ pub mod desk;
 pub mod http;
 pub mod private_postgres;
 pub mod store;
+pub mod stripe;
 pub mod wall_clock;
 pub mod workers;
 
