@@ -95,7 +95,8 @@ impl Accounts {
         };
         let keys = Setting::read(&KEYS, key)?;
         let secrets = Setting::read(&WEBHOOKS, webhook)?;
-        let options = StripeOptions { api_base: api_base.trim().to_owned(), ..StripeOptions::default() };
+        let api_base = if api_base.trim().is_empty() { API_BASE } else { api_base.trim() };
+        let options = StripeOptions { api_base: api_base.to_owned(), ..StripeOptions::default() };
         // One HTTP client for all accounts; its own key is replaced in each.
         let client = Stripe::new(SecretString::from(String::new()), &options)
             .map_err(|error| anyhow::anyhow!("{BASE_SETTING}: {error}"))?;

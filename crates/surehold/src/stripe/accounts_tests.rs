@@ -106,6 +106,7 @@ fn wrong_values_name_the_setting_and_the_remedy_and_no_secret() {
 #[test]
 fn the_place_of_the_api_is_checked() {
     assert!(parse_at("sk_test_a", "whsec_a", "http://127.0.0.1:12111/").is_ok());
+    assert!(parse_at("sk_live_a", "whsec_a", " ").is_ok(), "empty is the default");
     let error = parse_at("sk_test_a", "whsec_a", "stripe").expect_err("no URL").to_string();
     assert!(error.starts_with("SUREHOLD_STRIPE_API_BASE: ") && error.contains("It looks like this: https"), "{error}");
     let error = parse_at("sk_live_HUSH", "whsec_a", "http://127.0.0.1:12111").expect_err("in the clear").to_string();

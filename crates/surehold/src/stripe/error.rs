@@ -23,7 +23,7 @@ const IDEMPOTENCY_ERROR: &str = "idempotency_error";
 pub enum StripeError {
     /// Stripe's definite answer.
     #[error("Stripe refused: {0}")]
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     /// No answer, an answer that broke off, or one that says "not now".
     #[error("what Stripe did is unknown: {reason}{}", request(.request_id))]
     Unknown {
@@ -127,14 +127,14 @@ impl StripeError {
                 let reason = format!("the key was used for another request: {}", said.message);
                 StripeError::Unexpected { status: Some(status), reason, request_id }
             }
-            (400..=404, Some(said)) => StripeError::Refused(Refusal {
+            (400..=404, Some(said)) => StripeError::Refused(Box::new(Refusal {
                 status,
                 kind: said.kind,
                 code: said.code,
                 message: said.message,
                 param: said.param,
                 request_id,
-            }),
+            })),
             // Also a 4xx that is not Stripe's own: something between us and Stripe may say otherwise later.
             (_, said) => {
                 let text = said.map_or_else(|| excerpt(body), |said| format!("{} ({})", said.message, said.kind));
