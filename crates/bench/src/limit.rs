@@ -83,6 +83,7 @@ fn request(contact_id: Uuid, slot_id: Uuid) -> Request {
         principal: Arc::from("system:bench"),
         on_behalf_of: Some(format!("student:{contact_id}")),
         key: Key::Made(String::new()),
+        stripe_event: None,
         command: Command::Book(Book {
             contact_id,
             slot_id,

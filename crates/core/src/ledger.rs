@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::rows::{
     Balances, Booking, BookingStatus, Contact, CreditEntry, CreditKind, Entity, JournalRow, Offering, OrgRules,
-    Remembered, Slot,
+    Payment, Refund, Remembered, Slot, StripeEvent, Trip,
 };
 
 /// What is remembered under one key, by whose it is: each principal has keys of its own.
@@ -25,6 +25,11 @@ pub struct Ledger {
     balances: HashMap<Uuid, Balances>,
     bookings: HashMap<Uuid, Booking>,
     bookings_of: HashMap<Uuid, Vec<Uuid>>,
+    paid_by: HashMap<Uuid, Vec<Uuid>>,
+    trips: HashMap<Uuid, Trip>,
+    payments: BTreeMap<Uuid, Payment>,
+    refunds: BTreeMap<Uuid, Refund>,
+    offering_names: HashMap<String, Uuid>,
     remembered: HashMap<String, ByPrincipal>,
     carried_out: HashMap<Uuid, Arc<Remembered>>,
     slots_seen: BTreeSet<Uuid>,
@@ -59,6 +64,16 @@ pub struct Writes {
     pub journal: Vec<JournalRow>,
     /// HubSpot ids to record.
     pub hubspot_links: Vec<(Entity, Uuid, String)>,
+    /// Offerings, sorted by id.
+    pub offerings: BTreeMap<Uuid, RowWrite>,
+    /// Trips, sorted by id.
+    pub trips: BTreeMap<Uuid, RowWrite>,
+    /// Payments, sorted by id.
+    pub payments: BTreeMap<Uuid, RowWrite>,
+    /// Refunds, sorted by id.
+    pub refunds: BTreeMap<Uuid, RowWrite>,
+    /// Events of Stripe's to keep.
+    pub stripe_events: Vec<Arc<StripeEvent>>,
 }
 
 impl Writes {
@@ -80,6 +95,11 @@ impl Ledger {
             balances: HashMap::new(),
             bookings: HashMap::new(),
             bookings_of: HashMap::new(),
+            paid_by: HashMap::new(),
+            trips: HashMap::new(),
+            payments: BTreeMap::new(),
+            refunds: BTreeMap::new(),
+            offering_names: HashMap::new(),
             remembered: HashMap::new(),
             carried_out: HashMap::new(),
             slots_seen: BTreeSet::new(),
@@ -130,7 +150,30 @@ impl Ledger {
             debug_assert_eq!(known.contact_id, booking.contact_id);
         } else {
             self.bookings_of.entry(booking.contact_id).or_default().push(booking.id);
+            if let Some(purchase) = booking.purchase {
+                self.paid_by.entry(purchase.payment_id).or_default().push(booking.id);
+            }
         }
+    }
+
+    /// Adds a trip.
+    pub fn load_trip(&mut self, trip: Trip) {
+        self.trips.insert(trip.id, trip);
+    }
+
+    /// Adds a payment.
+    pub fn load_payment(&mut self, payment: Payment) {
+        self.payments.insert(payment.id, payment);
+    }
+
+    /// Adds a refund.
+    pub fn load_refund(&mut self, refund: Refund) {
+        self.refunds.insert(refund.id, refund);
+    }
+
+    /// Notes which offering has a name.
+    pub fn load_offering_name(&mut self, name: String, id: Uuid) {
+        self.offering_names.insert(name, id);
     }
 
     /// Adds what is remembered under a key, by an earlier batch or by this one.
@@ -185,6 +228,44 @@ impl Ledger {
     /// The loaded bookings of a contact: all live ones, and the ended ones of the slots in question.
     pub fn bookings_of(&self, contact_id: Uuid) -> impl Iterator<Item = &Booking> {
         self.bookings_of.get(&contact_id).into_iter().flatten().filter_map(|id| self.bookings.get(id))
+    }
+
+    /// A trip.
+    pub fn trip(&self, id: Uuid) -> Option<&Trip> {
+        self.trips.get(&id)
+    }
+
+    /// A payment.
+    pub fn payment(&self, id: Uuid) -> Option<&Payment> {
+        self.payments.get(&id)
+    }
+
+    /// The loaded payments, oldest first: those that are named, those of named trips, and the open ones of travellers.
+    pub fn payments(&self) -> impl Iterator<Item = &Payment> {
+        self.payments.values()
+    }
+
+    /// A refund.
+    pub fn refund(&self, id: Uuid) -> Option<&Refund> {
+        self.refunds.get(&id)
+    }
+
+    /// The refunds of a payment, oldest first.
+    pub fn refunds_of(&self, payment_id: Uuid) -> impl Iterator<Item = &Refund> {
+        self.refunds.values().filter(move |refund| refund.payment_id == payment_id)
+    }
+
+    /// The loaded bookings of a payment, oldest first.
+    pub fn bookings_of_payment(&self, payment_id: Uuid) -> Vec<&Booking> {
+        let ids = self.paid_by.get(&payment_id).into_iter().flatten();
+        let mut bookings: Vec<&Booking> = ids.filter_map(|id| self.bookings.get(id)).collect();
+        bookings.sort_by_key(|booking| booking.id);
+        bookings
+    }
+
+    /// Which offering has a name.
+    pub fn offering_named(&self, name: &str) -> Option<Uuid> {
+        self.offering_names.get(name).copied()
     }
 
     /// What is remembered under a principal's key.
@@ -297,6 +378,39 @@ impl Ledger {
         self.bookings.insert(booking.id, booking);
     }
 
+    /// Adds a new trip, or replaces one by its changed self.
+    pub(crate) fn write_trip(&mut self, trip: Trip) {
+        write(&mut self.writes.trips, trip.id, trip.version);
+        self.trips.insert(trip.id, trip);
+    }
+
+    /// Adds a new payment, or replaces one by its changed self.
+    pub(crate) fn write_payment(&mut self, payment: Payment) {
+        write(&mut self.writes.payments, payment.id, payment.version);
+        self.payments.insert(payment.id, payment);
+    }
+
+    /// Adds a new refund, or replaces one by its changed self.
+    pub(crate) fn write_refund(&mut self, refund: Refund) {
+        write(&mut self.writes.refunds, refund.id, refund.version);
+        self.refunds.insert(refund.id, refund);
+    }
+
+    /// Adds a new offering, or replaces one by its changed self.
+    pub(crate) fn write_offering(&mut self, offering: Offering) {
+        write(&mut self.writes.offerings, offering.id, offering.version);
+        self.offering_names.retain(|_, id| *id != offering.id);
+        self.offering_names.insert(offering.name.clone(), offering.id);
+        self.offerings.insert(offering.id, Arc::new(offering));
+    }
+
+    /// Keeps an event of Stripe's, once.
+    pub(crate) fn keep_stripe_event(&mut self, event: Arc<StripeEvent>) {
+        if !self.writes.stripe_events.iter().any(|known| known.id == event.id) {
+            self.writes.stripe_events.push(event);
+        }
+    }
+
     /// Records what HubSpot knows a row as.
     pub(crate) fn link_hubspot(&mut self, entity: Entity, id: Uuid, hubspot_id: String) {
         self.writes.hubspot_links.push((entity, id, hubspot_id));
@@ -311,4 +425,9 @@ impl Ledger {
     pub fn writes(&self) -> &Writes {
         &self.writes
     }
+}
+
+/// Notes how a row has to be written: its first version is new.
+fn write(writes: &mut BTreeMap<Uuid, RowWrite>, id: Uuid, version: i64) {
+    writes.entry(id).or_insert(if version == 1 { RowWrite::Insert } else { RowWrite::Update });
 }

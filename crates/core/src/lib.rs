@@ -6,9 +6,10 @@
 //! dependencies of this crate prove it. The same function serves the desk, the `per_request` mode and
 //! the property tests.
 
+pub mod codes;
 pub mod command;
 pub mod decide;
-pub mod exam;
+
 pub mod key;
 pub mod ledger;
 pub mod outcome;

@@ -6,7 +6,8 @@
 //!
 //! Three that one might expect elsewhere: `DUPLICATE_BOOKING` on this very slot (under another key) comes
 //! before the slot's state, `VERSION_CONFLICT` before `VALIDATION_ERROR` (the caller's picture is old),
-//! `BOOKING_NOT_ACTIVE` before `EXAM_TYPE_MISMATCH`.
+//! `BOOKING_NOT_ACTIVE` before `EXAM_TYPE_MISMATCH`. A trip's own state (`TRIP_ALREADY_BOOKED`, an open checkout) comes
+//! before that of its slots.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::rows::{BookingStatus, CreditKind};
+use crate::rows::{BookingStatus, CreditKind, PaymentStatus};
 
 /// Why a command has no effect. Codes are part of the API: they never change.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -160,6 +161,112 @@ pub enum Refusal {
         /// That contact.
         contact_id: Uuid,
     },
+    /// A trip without items.
+    #[error("The trip has no items.")]
+    EmptyTrip,
+    /// An experience without a price, or a trip that costs nothing or too much.
+    #[error("{problem}")]
+    InvalidPrice {
+        /// What is wrong.
+        problem: String,
+    },
+    /// A checkout so shortly before the start.
+    #[error("This can no longer be booked: checkout ended at {until}.")]
+    CutoffPassed {
+        /// The slot.
+        slot_id: Uuid,
+        /// The cut-off.
+        until: Timestamp,
+    },
+    /// Too few seats on at least one slot of a trip.
+    #[error("{}", shortage_sentence(.0))]
+    Shortages(Vec<Shortage>),
+    /// No such trip of this traveller.
+    #[error("There is no such trip.")]
+    TripNotFound,
+    /// No such payment.
+    #[error("There is no such payment.")]
+    PaymentNotFound,
+    /// The trip is paid.
+    #[error("This trip is already booked.")]
+    TripAlreadyBooked {
+        /// The payment that paid for it.
+        payment_id: Option<Uuid>,
+    },
+    /// A session of this trip may still be paid.
+    #[error("A checkout of this trip is open. Finish it, or wait until it has ended.")]
+    CheckoutOpen {
+        /// The payment.
+        payment_id: Uuid,
+    },
+    /// The money of this trip is on its way.
+    #[error("The payment of this trip is being processed.")]
+    PaymentProcessing {
+        /// The payment.
+        payment_id: Uuid,
+    },
+    /// The money is not there.
+    #[error("This payment is {status}, so nothing can be booked with it.")]
+    PaymentNotSucceeded {
+        /// Where it stands.
+        status: PaymentStatus,
+    },
+    /// The money is there already.
+    #[error("The money of this payment has arrived; refund it instead.")]
+    PaymentSucceeded,
+    /// The money pays for other items or another trip.
+    #[error("This payment has been used for another trip or other items.")]
+    PaymentUsed,
+    /// The money does not cover the trip.
+    #[error(
+        "The payment is {paid_minor} {paid_currency}, but the trip costs {needed_minor} {needed_currency} (in minor units)."
+    )]
+    AmountMismatch {
+        /// What is there, in minor units.
+        paid_minor: i64,
+        /// Its currency.
+        paid_currency: String,
+        /// What is needed, in minor units.
+        needed_minor: i64,
+        /// Its currency.
+        needed_currency: String,
+    },
+    /// The money cannot go back (no payment of money, or Stripe does not know it).
+    #[error("{problem}")]
+    NotRefundable {
+        /// Why.
+        problem: String,
+    },
+    /// All of it has gone back.
+    #[error("All money of this booking has gone back or is on its way.")]
+    FullyRefunded,
+    /// More than is left.
+    #[error("Only {left_minor} (in minor units) of this booking can be refunded.")]
+    RefundTooLarge {
+        /// What is left, in minor units.
+        left_minor: i64,
+    },
+    /// The name is another offering's.
+    #[error("An offering of this name exists.")]
+    OfferingExists {
+        /// That offering.
+        offering_id: Uuid,
+    },
+    /// A booking that was paid with money keeps its slot.
+    #[error("This booking was paid with money, so it cannot be moved. Cancel it and book again.")]
+    PaidBooking,
+}
+
+/// A slot of a trip with too few seats.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shortage {
+    /// The slot.
+    pub slot_id: Uuid,
+    /// Seats asked for, of all items of the trip on this slot.
+    pub requested: i32,
+    /// Seats left.
+    pub available: i32,
 }
 
 impl Refusal {
@@ -198,6 +305,24 @@ impl Refusal {
             Refusal::SlotCancelled => "EXAM_CANCELLED",
             Refusal::SlotHasBookings { .. } => "EXAM_HAS_BOOKINGS",
             Refusal::ContactExists { .. } => "CONTACT_EXISTS",
+            Refusal::EmptyTrip => "EMPTY_TRIP",
+            Refusal::InvalidPrice { .. } => "INVALID_PRICE",
+            Refusal::CutoffPassed { .. } => "CUTOFF_TIME_PASSED",
+            Refusal::Shortages(_) => "INSUFFICIENT_AVAILABILITY",
+            Refusal::TripNotFound => "TRIP_NOT_FOUND",
+            Refusal::PaymentNotFound => "PAYMENT_NOT_FOUND",
+            Refusal::TripAlreadyBooked { .. } => "TRIP_ALREADY_BOOKED",
+            Refusal::CheckoutOpen { .. } => "CHECKOUT_OPEN",
+            Refusal::PaymentProcessing { .. } => "PAYMENT_PROCESSING",
+            Refusal::PaymentNotSucceeded { .. } => "PAYMENT_NOT_SUCCEEDED",
+            Refusal::PaymentSucceeded => "PAYMENT_SUCCEEDED",
+            Refusal::PaymentUsed => "PAYMENT_USED",
+            Refusal::AmountMismatch { .. } => "AMOUNT_MISMATCH",
+            Refusal::NotRefundable { .. } => "PAYMENT_NOT_REFUNDABLE",
+            Refusal::FullyRefunded => "FULLY_REFUNDED",
+            Refusal::RefundTooLarge { .. } => "REFUND_TOO_LARGE",
+            Refusal::OfferingExists { .. } => "EXPERIENCE_EXISTS",
+            Refusal::PaidBooking => "PAID_BOOKING",
         }
     }
 
@@ -224,6 +349,19 @@ impl Refusal {
             Refusal::VersionConflict { expected, actual } => json!({ "expected": expected, "actual": actual }),
             Refusal::SlotHasBookings { bookings } => json!({ "booked_seats": bookings }),
             Refusal::ContactExists { contact_id } => json!({ "id": contact_id }),
+            Refusal::CutoffPassed { slot_id, until } => json!({ "slotId": slot_id, "until": until }),
+            Refusal::Shortages(slots) => json!({ "slots": slots }),
+            Refusal::TripAlreadyBooked { payment_id: Some(id) } => json!({ "paymentId": id }),
+            Refusal::CheckoutOpen { payment_id } | Refusal::PaymentProcessing { payment_id } => {
+                json!({ "paymentId": payment_id })
+            }
+            Refusal::PaymentNotSucceeded { status } => json!({ "status": status }),
+            Refusal::AmountMismatch { paid_minor, paid_currency, needed_minor, needed_currency } => json!({
+                "paid": paid_minor, "paidCurrency": paid_currency, "needed": needed_minor,
+                "neededCurrency": needed_currency,
+            }),
+            Refusal::RefundTooLarge { left_minor } => json!({ "left": left_minor }),
+            Refusal::OfferingExists { offering_id } => json!({ "id": offering_id }),
             _ => return None,
         })
     }
@@ -240,5 +378,16 @@ fn full_sentence(requested: i32, available: i32) -> String {
         "This session is full.".to_owned()
     } else {
         format!("Only {available} seats are left, {requested} were asked for.")
+    }
+}
+
+fn shortage_sentence(slots: &[Shortage]) -> String {
+    match slots {
+        [Shortage { requested, available, .. }] if *available > 0 => {
+            format!("Only {available} seats are left, {requested} were asked for.")
+        }
+        _ if slots.iter().all(|slot| slot.available > 0) => "More seats were asked for than are left.".to_owned(),
+        // The words that callers of the seed's function look for.
+        _ => "Slot no longer available".to_owned(),
     }
 }

@@ -156,6 +156,7 @@ impl<'a> Act<'a> {
             command_id: self.request.command_id,
             principal: self.request.principal.clone(),
             on_behalf_of: self.request.on_behalf_of.clone(),
+            stripe_event_id: self.request.stripe_event.as_ref().map(|event| event.id.clone()),
             event,
             entity,
             entity_id,
@@ -200,6 +201,9 @@ impl<'a> Act<'a> {
         first.idempotency =
             Some(IdempotencyRecord { key: key.clone(), fingerprint: self.fingerprint, answer: text(&answer) });
         self.ledger.journal(rows);
+        if let Some(event) = &self.request.stripe_event {
+            self.ledger.keep_stripe_event(event.clone());
+        }
         self.ledger.load_remembered(
             self.request.principal.clone(),
             key,
@@ -238,6 +242,12 @@ struct BookingFacts<'b> {
     #[serde(skip_serializing_if = "Option::is_none")]
     refunded_by: Option<&'b str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    payment_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price_minor: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'b str>,
     version: i64,
 }
@@ -255,6 +265,9 @@ impl<'b> BookingFacts<'b> {
             cancelled_by: booking.cancelled_by.as_deref(),
             returned_kind: booking.returned_kind.as_deref(),
             refunded_by: booking.refunded_by.as_deref(),
+            payment_id: booking.purchase.map(|purchase| purchase.payment_id),
+            price_minor: booking.purchase.map(|purchase| purchase.price_minor),
+            expires_at: booking.expires_at,
             reason,
             version: booking.version,
         }
@@ -267,6 +280,6 @@ fn slot_facts(slot: &Slot, reason: Option<&str>) -> serde_json::Value {
         "location": slot.location, "mock_set": slot.mock_set, "capacity": slot.capacity, "taken": slot.taken,
         "held": slot.held, "withheld": slot.withheld, "status": slot.status, "activates_at": slot.activates_at,
         "is_blocked": slot.is_blocked, "blocked_reason": slot.blocked_reason, "prerequisites": slot.prerequisites,
-        "reason": reason,
+        "price_minor": slot.price_minor, "reason": reason,
     })
 }

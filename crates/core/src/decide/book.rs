@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
+use crate::codes::booking_code;
 use crate::command::{Book, Key, Pay};
 use crate::decide::{Act, Stop};
-use crate::exam::booking_code;
 use crate::key::derived;
 use crate::outcome::{Answer, Booked, Outcome};
 use crate::refusal::Refusal;
@@ -103,6 +103,8 @@ pub(super) fn book(act: &mut Act<'_>, c: &Book) -> Result<Outcome, Stop> {
         credit_returned_at: None,
         returned_kind: None,
         refunded_by: None,
+        purchase: None,
+        expires_at: None,
         version: 1,
         created_at: act.now,
     };

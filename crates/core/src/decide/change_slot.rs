@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use crate::command::ChangeSlot;
+use crate::decide::add_offering::price_problem;
 use crate::decide::{Act, Stop};
 use crate::outcome::{Answer, Outcome, SlotSaved};
 use crate::refusal::Refusal;
@@ -82,6 +83,9 @@ fn edited(mut slot: Slot, c: &ChangeSlot) -> Slot {
     if let Some(prerequisites) = &c.prerequisites {
         slot.prerequisites.clone_from(prerequisites);
     }
+    if let Some(price_minor) = c.price_minor {
+        slot.price_minor = price_minor;
+    }
     slot
 }
 
@@ -91,6 +95,9 @@ fn check(act: &Act<'_>, before: &Slot, after: &Slot, c: &ChangeSlot) -> Result<(
         && let Some(problem) = capacity_problem(act, after.capacity)
     {
         wrong.insert("capacity", problem);
+    }
+    if let Some(problem) = c.price_minor.flatten().and_then(price_problem) {
+        wrong.insert("price", problem);
     }
     if after.status == SlotStatus::Scheduled && after.activates_at.is_none() {
         wrong.insert("scheduled_activation_datetime", "is required for a scheduled session".to_owned());

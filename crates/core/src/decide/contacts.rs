@@ -19,7 +19,7 @@ pub(super) fn add_contact(act: &mut Act<'_>, c: &AddContact) -> Result<Outcome, 
         return Err(Refusal::ContactExists { contact_id }.into());
     }
 
-    // Effects. A balance row for every kind, because a missing row cannot be locked or updated.
+    // Effects.
     let contact = Contact {
         id: act.fresh_id(),
         student_id: c.student_id.clone(),
@@ -30,9 +30,8 @@ pub(super) fn add_contact(act: &mut Act<'_>, c: &AddContact) -> Result<Outcome, 
         version: 1,
     };
     let id = contact.id;
-    let zero: Balances = act.ledger.org.credit_kinds.iter().map(|(kind, _)| (kind.clone(), 0)).collect();
     let after = facts(&contact);
-    act.ledger.insert_contact(contact, zero);
+    put_on_books(act, contact);
     for (kind, amount) in c.opening.iter().filter(|(_, amount)| **amount > 0) {
         act.enter_credit(id, kind.clone(), *amount, EntryReason::Opening, None);
     }
@@ -44,6 +43,19 @@ pub(super) fn add_contact(act: &mut Act<'_>, c: &AddContact) -> Result<Outcome, 
     act.journal("contact.added", Entity::Contact, id, None, Some(text(&after)));
     let answer = ContactSaved { contact_id: id, balances };
     act.done(Answer::ContactAdded(answer), None)
+}
+
+/// Adds a contact of whom nothing else is known, with its journal row.
+pub(super) fn insert_contact(act: &mut Act<'_>, contact: Contact) {
+    let (id, after) = (contact.id, facts(&contact));
+    put_on_books(act, contact);
+    act.journal("contact.added", Entity::Contact, id, None, Some(text(&json!({ "contact": after }))));
+}
+
+/// A contact has a balance row of every kind, because a missing row cannot be locked or updated.
+fn put_on_books(act: &mut Act<'_>, contact: Contact) {
+    let zero: Balances = act.ledger.org.credit_kinds.iter().map(|(kind, _)| (kind.clone(), 0)).collect();
+    act.ledger.insert_contact(contact, zero);
 }
 
 pub(super) fn change_contact(act: &mut Act<'_>, c: &ChangeContact) -> Result<Outcome, Stop> {

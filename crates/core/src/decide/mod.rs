@@ -2,15 +2,18 @@
 //! ([`crate::refusal`]), then the effects, which cannot fail.
 
 mod act;
+mod add_offering;
 mod adjust_credits;
 mod book;
 mod cancel;
+mod change_offering;
 mod change_slot;
 mod contacts;
 mod mark_attendance;
 mod move_booking;
 mod open_slot;
 mod refund_credit;
+mod trips;
 mod withhold;
 
 use jiff::Timestamp;
@@ -77,6 +80,20 @@ pub fn decide(ledger: &mut Ledger, request: &Request, fresh: &mut Fresh<'_>) -> 
         Command::OpenSlot(c) => open_slot::open_slot(&mut act, c),
         Command::ChangeSlot(c) => change_slot::change_slot(&mut act, c),
         Command::Withhold(c) => withhold::withhold(&mut act, c),
+        Command::HoldTrip(c) => trips::hold_trip(&mut act, c),
+        Command::BookTrip(c) => trips::book_trip(&mut act, c),
+        Command::RecordPayment(c) => trips::record_payment(&mut act, c),
+        Command::AttachCheckout(c) => trips::attach_checkout(&mut act, c),
+        Command::Settle(c) => trips::settle(&mut act, c),
+        Command::AwaitPayment(c) => trips::await_payment(&mut act, c),
+        Command::ReleasePayment(c) => trips::release_payment(&mut act, c),
+        Command::ExpireHold(c) => trips::expire_hold(&mut act, c),
+        Command::FlagPayment(c) => trips::flag_payment(&mut act, c),
+        Command::RefundBooking(c) => trips::refund_booking(&mut act, c),
+        Command::SeeRefunds(c) => trips::see_refunds(&mut act, c),
+        Command::FailRefund(c) => trips::fail_refund(&mut act, c),
+        Command::AddOffering(c) => add_offering::add_offering(&mut act, c),
+        Command::ChangeOffering(c) => change_offering::change_offering(&mut act, c),
     }
 }
 

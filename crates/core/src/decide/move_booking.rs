@@ -1,10 +1,10 @@
 //! Move: a booking goes to another slot of its offering. The same credit pays; the booking ID follows
 //! the date.
 
+use crate::codes::booking_code;
 use crate::command::Move;
 use crate::decide::book::{check_prerequisites, duplicate};
 use crate::decide::{Act, Stop};
-use crate::exam::booking_code;
 use crate::outcome::{Answer, Moved, Outcome};
 use crate::refusal::Refusal;
 use crate::rows::Entity;
@@ -17,6 +17,9 @@ pub(super) fn move_booking(act: &mut Act<'_>, c: &Move) -> Result<Outcome, Stop>
 
     if !booking.status.is_active() {
         return Err(Refusal::BookingNotActive { status: booking.status }.into());
+    }
+    if booking.purchase.is_some() {
+        return Err(Refusal::PaidBooking.into());
     }
     let from_slot_id = booking.slot_id;
     if from_slot_id == to.id {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::command::OpenSlot;
+use crate::decide::add_offering::price_problem;
 use crate::decide::change_slot::{capacity_problem, check_prerequisite_slots};
 use crate::decide::{Act, Stop};
 use crate::outcome::{Answer, Outcome, SlotSaved};
@@ -26,6 +27,9 @@ pub(super) fn open_slot(act: &mut Act<'_>, c: &OpenSlot) -> Result<Outcome, Stop
     }
     if c.times.ends_at <= c.times.starts_at {
         wrong.insert("end_time", "must be after start_time".to_owned());
+    }
+    if let Some(problem) = c.price_minor.and_then(price_problem) {
+        wrong.insert("price", problem);
     }
     if !wrong.is_empty() {
         return Err(Refusal::Invalid(wrong).into());
@@ -54,6 +58,7 @@ pub(super) fn open_slot(act: &mut Act<'_>, c: &OpenSlot) -> Result<Outcome, Stop
         is_blocked: false,
         blocked_reason: None,
         prerequisites: c.prerequisites.clone(),
+        price_minor: c.price_minor,
         version: 1,
         edit_version: 1,
     };

@@ -202,6 +202,7 @@ impl Life {
             command_id: id,
             principal: "system:test".into(),
             on_behalf_of: None,
+            stripe_event_id: None,
             event: "booking.held",
             entity: Entity::Booking,
             entity_id: id,
@@ -243,7 +244,7 @@ impl Life {
         self.next_id += 1;
         let command_id = Uuid::from_u128(self.next_id);
         let key = key.map_or_else(|| Key::Made(format!("made-{command_id}")), |key| Key::Given(format!("key {key}")));
-        Request { command_id, principal: PORTAL.into(), on_behalf_of: None, key, command }
+        Request { command_id, principal: PORTAL.into(), on_behalf_of: None, key, stripe_event: None, command }
     }
 
     /// Who, what and which, among those that exist before the batch.

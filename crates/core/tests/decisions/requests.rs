@@ -81,6 +81,7 @@ pub fn open(offering_id: Uuid, day: Date) -> OpenSlot {
         status: SlotStatus::Active,
         activates_at: None,
         prerequisites: Vec::new(),
+        price_minor: None,
         hubspot_id: None,
     }
 }

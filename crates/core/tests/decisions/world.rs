@@ -63,6 +63,7 @@ pub fn org() -> OrgRules {
     OrgRules {
         slot_capacity_max: 100,
         credit_kinds: KINDS.iter().map(|(kind, label)| ((*kind).into(), (*label).to_owned())).collect(),
+        currency: "usd".to_owned(),
     }
 }
 
@@ -77,6 +78,13 @@ pub fn offerings() -> [Offering; 5] {
         needs_attending_location: false,
         code_style: CodeStyle::TypeStudentDate,
         cancel_cutoff_minutes: 0,
+        price_minor: None,
+        guests_max: 10,
+        booking_cutoff_minutes: 120,
+        free_cancel_minutes: 1440,
+        late_refund_percent: 0,
+        is_active: true,
+        version: 1,
     };
     [
         Offering {
@@ -154,6 +162,7 @@ pub fn slot(id: Uuid, offering_id: Uuid, day: Date) -> Slot {
         is_blocked: false,
         blocked_reason: None,
         prerequisites: Vec::new(),
+        price_minor: None,
         version: 1,
         edit_version: 1,
     }
@@ -182,6 +191,8 @@ pub fn booking(id: Uuid, contact_id: Uuid, slot: &Slot, created_at: Timestamp) -
         credit_returned_at: None,
         returned_kind: None,
         refunded_by: None,
+        purchase: None,
+        expires_at: None,
         version: 1,
         created_at,
     }
@@ -266,7 +277,14 @@ impl World {
     pub fn request(&mut self, principal: &str, key: Option<&str>, command: impl Ask) -> Request {
         let command_id = self.fresh_id();
         let key = key.map_or_else(|| Key::Made(format!("made-{command_id}")), |key| Key::Given(key.to_owned()));
-        Request { command_id, principal: principal.into(), on_behalf_of: None, key, command: command.command() }
+        Request {
+            command_id,
+            principal: principal.into(),
+            on_behalf_of: None,
+            key,
+            stripe_event: None,
+            command: command.command(),
+        }
     }
 
     pub fn decide(&mut self, request: &Request) -> Result<Outcome, Stop> {

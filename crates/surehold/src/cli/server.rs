@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::connections;
 use super::database::Database;
@@ -16,7 +17,7 @@ use crate::config::{Common, ServerOptions};
 use crate::desk::Desk;
 use crate::http;
 use crate::store::Store;
-use crate::workers::session_cancellation;
+use crate::workers::{expired_holds, session_cancellation};
 
 /// How long requests in flight may take to finish once the server was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -86,7 +87,9 @@ impl Server {
     async fn serve(self, stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
         let Server { listener, database, store, desk, http, .. } = self;
         let app = http::App::new(store.clone(), desk.clone(), http);
-        let worker = tokio::spawn(session_cancellation::resume(store.clone(), desk, asked(stopped.clone())));
+        let mut workers = JoinSet::new();
+        workers.spawn(session_cancellation::resume(store.clone(), desk.clone(), asked(stopped.clone())));
+        workers.spawn(expired_holds::run(store.clone(), desk, asked(stopped.clone())));
 
         let serving = connections::serve(listener, http::router(app), asked(stopped.clone()));
         let grace = async {
@@ -97,7 +100,7 @@ impl Server {
             () = serving => {}
             () = grace => tracing::warn!("some requests took longer than {} s and were cut off", GRACE.as_secs()),
         }
-        let _ = tokio::time::timeout(Duration::from_secs(2), worker).await;
+        let _ = tokio::time::timeout(Duration::from_secs(2), workers.join_all()).await;
         store.close();
         database.close().await;
         tracing::info!("stopped");

@@ -10,7 +10,7 @@ use surehold_core::{Command, Fresh, Outcome, Refusal, decide};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{Job, Shared};
+use super::{Job, Shared, expiry};
 use crate::store::StoreError;
 use crate::store::constraints::{Failure, classify};
 use crate::store::load::{Loaded, Locks, Plan, load, resolve};
@@ -18,6 +18,9 @@ use crate::store::write::{CommitError, commit};
 
 /// A flight's answers come within this, or the server is taken for gone; its own statements give up before.
 const FLIGHT_TIME_MAX: Duration = Duration::from_secs(15);
+
+/// Times that a transaction begins anew because more holds have come to their end.
+const DUE_ROUNDS_MAX: usize = 4;
 
 /// Why a transaction gave no outcomes.
 #[derive(Debug)]
@@ -91,7 +94,7 @@ async fn in_transaction(
     jobs: &mut [Job],
 ) -> Result<Vec<Result<Outcome, Stop>>, Fault> {
     let silent = |_| "the database did not answer".to_owned();
-    let loading = load_for(client, jobs, Locks::Take);
+    let loading = load_without_due(client, jobs);
     let mut loaded = timeout(FLIGHT_TIME_MAX, loading).await.map_err(|e| Fault::NotSent(silent(e)))??;
     let results = decide_all(&mut loaded, jobs);
 
@@ -111,12 +114,27 @@ async fn in_transaction(
     Ok(results)
 }
 
-/// Sorts jobs by organisation, and loads what those of each need.
-async fn load_for(client: &Object, jobs: &mut [Job], locks: Locks) -> Result<Vec<Loaded>, StoreError> {
+/// Sorts jobs by organisation, locks and loads what those of each need, and ends the holds on the locked slots that
+/// have come to their end. Their other slots and their contacts have to be locked, too, in the one order: so all
+/// locks are let go and taken again.
+async fn load_without_due(client: &Object, jobs: &mut [Job]) -> Result<Vec<Loaded>, StoreError> {
     jobs.sort_by_key(|job| job.org_id);
     let mut plans = plans_of(jobs);
-    resolve(client, &mut plans).await?;
-    load(client, &plans, locks).await
+    for again in 0.. {
+        resolve(client, &mut plans).await?;
+        let mut loaded = load(client, &plans, Locks::Take).await?;
+        let mut any_new = false;
+        for ((_, plan), loaded) in plans.iter_mut().zip(&loaded) {
+            any_new |= plan.add_due(&loaded.due);
+        }
+        // Holds that end while this goes on are left to the next batch.
+        if !any_new || again == DUE_ROUNDS_MAX {
+            loaded.iter_mut().for_each(expiry::end_due_holds);
+            return Ok(loaded);
+        }
+        client.batch_execute("ROLLBACK").await?;
+    }
+    unreachable!("the loop ends by itself")
 }
 
 /// Remembers which slots have no seat left.
@@ -137,7 +155,14 @@ fn note_full(shared: &Shared, decided: &[Loaded], jobs: &[Job]) {
 /// organisation.
 pub(super) async fn peek(shared: &Shared, jobs: &mut [Job]) -> Result<Vec<Option<Result<Outcome, Refusal>>>, Fault> {
     let client = shared.store.command().await?;
-    let mut scratch = load_for(&client, jobs, Locks::Without).await?;
+    jobs.sort_by_key(|job| job.org_id);
+    let mut plans = plans_of(jobs);
+    resolve(&client, &mut plans).await?;
+    let mut scratch = load(&client, &plans, Locks::Without).await?;
+    if scratch.iter().any(|loaded| !loaded.due.is_empty()) {
+        // A hold has come to its end: its slot is not as full as it looks.
+        return Ok(jobs.iter().map(|_| None).collect());
+    }
     let results = decide_all(&mut scratch, jobs);
     // A booking that went through on the scratch copy took seats there that are still free in truth:
     // what was decided after it does not count.

@@ -11,6 +11,7 @@
 mod attempt;
 mod batch;
 mod error;
+mod expiry;
 mod full_hint;
 mod lane;
 mod options;
@@ -22,6 +23,7 @@ use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
 pub use error::DeskError;
+pub use expiry::expire_hold;
 pub use options::{CommitMode, DeskOptions};
 
 use crate::store::Store;

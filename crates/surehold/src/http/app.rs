@@ -50,8 +50,14 @@ impl App {
         key: Key,
         command: Command,
     ) -> Result<Outcome, ApiError> {
-        let request =
-            Request { command_id: Uuid::now_v7(), principal: acting.principal.clone(), on_behalf_of, key, command };
+        let request = Request {
+            command_id: Uuid::now_v7(),
+            principal: acting.principal.clone(),
+            on_behalf_of,
+            key,
+            stripe_event: None,
+            command,
+        };
         Ok(self.desk.submit(acting.org.id, request).await?)
     }
 }

@@ -184,12 +184,25 @@ fn callers_name(field: &str) -> &str {
 fn status_of(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
-        Refusal::ContactNotFound | Refusal::SlotNotFound | Refusal::BookingNotFound => StatusCode::NOT_FOUND,
+        Refusal::ContactNotFound
+        | Refusal::SlotNotFound
+        | Refusal::BookingNotFound
+        | Refusal::TripNotFound
+        | Refusal::PaymentNotFound => StatusCode::NOT_FOUND,
         Refusal::OfferingNotFound
         | Refusal::Invalid(_)
         | Refusal::WrongFamily { .. }
         | Refusal::CreditKindNotAllowed { .. }
-        | Refusal::PrerequisiteNotMet { .. } => StatusCode::BAD_REQUEST,
+        | Refusal::PrerequisiteNotMet { .. }
+        // As in the seed of the trips marketplace.
+        | Refusal::EmptyTrip
+        | Refusal::InvalidPrice { .. }
+        | Refusal::CutoffPassed { .. }
+        | Refusal::Shortages(_)
+        | Refusal::AmountMismatch { .. }
+        | Refusal::NotRefundable { .. }
+        | Refusal::FullyRefunded
+        | Refusal::RefundTooLarge { .. } => StatusCode::BAD_REQUEST,
         Refusal::InsufficientCredits { .. } => StatusCode::PAYMENT_REQUIRED,
         Refusal::SlotNotActive { .. }
         | Refusal::SlotPast
@@ -207,7 +220,15 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::VersionConflict { .. }
         | Refusal::SlotCancelled
         | Refusal::SlotHasBookings { .. }
-        | Refusal::ContactExists { .. } => StatusCode::CONFLICT,
+        | Refusal::ContactExists { .. }
+        | Refusal::TripAlreadyBooked { .. }
+        | Refusal::CheckoutOpen { .. }
+        | Refusal::PaymentProcessing { .. }
+        | Refusal::PaymentNotSucceeded { .. }
+        | Refusal::PaymentSucceeded
+        | Refusal::PaymentUsed
+        | Refusal::OfferingExists { .. }
+        | Refusal::PaidBooking => StatusCode::CONFLICT,
     }
 }
 

@@ -40,9 +40,21 @@ pub fn classify(error: &tokio_postgres::Error) -> Failure {
         &SqlState::UNIQUE_VIOLATION => match db.constraint() {
             // The same key in two batches at once; a contact added twice at once; a booking made by a
             // transaction that we waited for.
-            Some("journal_key" | "contacts_identity" | "bookings_one_per_day" | "credit_entries_one_return") => {
-                Failure::RunAgain
-            }
+            // A traveller or a trip put on the books twice at once; a reference that another booking has; money
+            // recorded twice at once; an event that two servers received.
+            Some(
+                "journal_key"
+                | "contacts_identity"
+                | "bookings_one_per_day"
+                | "credit_entries_one_return"
+                | "contacts_pkey"
+                | "trips_pkey"
+                | "payments_one_live"
+                | "payments_reference"
+                | "bookings_reference"
+                | "offerings_name_unique"
+                | "stripe_events_pkey",
+            ) => Failure::RunAgain,
             Some("hubspot_links_hubspot_id") => Failure::HubspotIdTaken,
             _ => Failure::Isolate,
         },

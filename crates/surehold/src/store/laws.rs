@@ -61,6 +61,20 @@ const fn found_by(table: &'static str, sql: &'static str) -> Check {
     Check { table, sql }
 }
 
+/// A row whose journal has not one row for each of its versions.
+macro_rules! versions {
+    ($table:literal, $entity:literal) => {
+        concat!(
+            "SELECT t.org_id, t.id, format('is ' || t.status || ' at version %s; the journal has %s rows of it', t.version, count(j.id))
+             FROM ", $table, " t LEFT JOIN journal j ON j.org_id = t.org_id AND j.entity_id = t.id AND j.entity = '", $entity, "'
+                  AND j.event <> 'request.unchanged'
+             WHERE t.$org GROUP BY t.org_id, t.id
+             HAVING count(j.id) <> t.version OR count(j.id) FILTER (WHERE
+                    j.after ->> 'version' = t.version::text AND j.after ->> 'status' = t.status) <> 1"
+        )
+    };
+}
+
 const LAWS: &[Law] = &[
     Law {
         law: 1,
@@ -158,8 +172,11 @@ const LAWS: &[Law] = &[
         law: 5,
         name: "Journal",
         rule: "each change has its journal row: a booking one for each of its versions, the last with its status",
-        about: &["bookings", "slots", "contacts"],
+        about: &["bookings", "slots", "contacts", "trips", "payments", "refunds"],
         checks: &[
+            found_by("trips", versions!("trips", "trip")),
+            found_by("payments", versions!("payments", "payment")),
+            found_by("refunds", versions!("refunds", "refund")),
             found_by(
                 "bookings",
                 "SELECT b.org_id, b.id, format('is %s at version %s; the journal has %s rows, of which %s say so',
@@ -191,7 +208,7 @@ const LAWS: &[Law] = &[
     Law {
         law: 6,
         name: "Answers",
-        rule: "what was acknowledged is there: each booking, session and contact of the journal exists",
+        rule: "what was acknowledged is there: whatever the journal is about exists",
         about: &["journal"],
         checks: &[
             found_by(
@@ -201,7 +218,11 @@ const LAWS: &[Law] = &[
                  LEFT JOIN bookings b ON b.org_id = j.org_id AND b.id = j.entity_id AND j.entity = 'booking'
                  LEFT JOIN slots s ON s.org_id = j.org_id AND s.id = j.entity_id AND j.entity = 'slot'
                  LEFT JOIN contacts c ON c.org_id = j.org_id AND c.id = j.entity_id AND j.entity = 'contact'
-                 WHERE j.$org AND b.id IS NULL AND s.id IS NULL AND c.id IS NULL",
+                 LEFT JOIN trips t ON t.org_id = j.org_id AND t.id = j.entity_id AND j.entity = 'trip'
+                 LEFT JOIN payments p ON p.org_id = j.org_id AND p.id = j.entity_id AND j.entity = 'payment'
+                 LEFT JOIN refunds r ON r.org_id = j.org_id AND r.id = j.entity_id AND j.entity = 'refund'
+                 LEFT JOIN offerings o ON o.org_id = j.org_id AND o.id = j.entity_id AND j.entity = 'offering'
+                 WHERE j.$org AND coalesce(b.id, s.id, c.id, t.id, p.id, r.id, o.id) IS NULL",
             ),
             found_by(
                 "journal",
@@ -217,9 +238,48 @@ const LAWS: &[Law] = &[
     Law {
         law: 7,
         name: "Payment",
-        rule: "a booking paid by credit cost its kind once, one credit per guest, and gets that back at most once",
-        about: &["bookings", "credit_entries"],
+        rule: "a booking cost its credits once, or its payment has the money; what does not pay for bookings goes back, once",
+        about: &["bookings", "credit_entries", "payments", "refunds"],
         checks: &[
+            found_by(
+                "bookings",
+                "SELECT b.org_id, b.id, format('is %s, but its payment %s is %s', b.status, p.id, p.status)
+                 FROM bookings b JOIN payments p ON p.org_id = b.org_id AND p.id = b.payment_id
+                 WHERE b.$org AND CASE b.status
+                     WHEN 'pending_payment' THEN p.status <> 'pending'
+                     WHEN 'processing' THEN p.status <> 'processing'
+                     WHEN 'confirmed' THEN p.status NOT IN ('succeeded', 'partially_refunded')
+                     WHEN 'expired' THEN p.status IN ('pending', 'processing', 'succeeded', 'partially_refunded')
+                     WHEN 'cancelled' THEN p.status NOT IN ('succeeded', 'partially_refunded', 'refunded')
+                     ELSE p.status NOT IN ('succeeded', 'partially_refunded', 'refunded') END",
+            ),
+            found_by(
+                "payments",
+                "SELECT p.org_id, p.id, format('is %s of %s %s, received %s; its bookings cost %s', p.status, p.amount_minor,
+                                               p.currency, coalesce(p.received_minor, 0), coalesce(b.total, 0))
+                 FROM payments p LEFT JOIN (
+                     SELECT org_id, payment_id, sum(price_minor) AS total FROM bookings WHERE $org GROUP BY org_id, payment_id
+                 ) b ON b.org_id = p.org_id AND b.payment_id = p.id
+                 WHERE p.$org AND CASE p.source
+                     WHEN 'checkout' THEN p.amount_minor IS DISTINCT FROM b.total
+                         OR (p.status IN ('succeeded', 'partially_refunded')
+                             AND (p.received_minor IS DISTINCT FROM p.amount_minor OR p.received_currency <> p.currency))
+                     ELSE coalesce(b.total, 0) > p.amount_minor END",
+            ),
+            found_by(
+                "payments",
+                "SELECT p.org_id, p.id, format('is %s and received %s; refunds that were not refused: %s', p.status,
+                                               coalesce(p.received_minor, 0), coalesce(r.total, 0))
+                 FROM payments p LEFT JOIN (
+                     SELECT org_id, payment_id, sum(amount_minor) FILTER (WHERE status <> 'failed') AS total,
+                            bool_or(status = 'failed') AS any_failed
+                     FROM refunds WHERE $org GROUP BY org_id, payment_id
+                 ) r ON r.org_id = p.org_id AND r.payment_id = p.id
+                 WHERE p.$org AND (coalesce(r.total, 0) > coalesce(p.received_minor, 0)
+                     OR (p.status IN ('pending', 'failed') AND coalesce(p.received_minor, 0) > 0)
+                     OR (p.status IN ('refunding', 'refunded') AND coalesce(r.total, 0) < p.received_minor
+                         AND (p.flag IS NULL OR NOT coalesce(r.any_failed, false))))",
+            ),
             found_by(
                 "bookings",
                 "SELECT b.org_id, b.id, format('entries that took credits: %s, in all %s %s; expected: %s', coalesce(e.n, 0),
@@ -257,6 +317,21 @@ const LAWS: &[Law] = &[
                  WHERE e.$org AND e.booking_id IS NOT NULL AND b.id IS NULL",
             ),
         ],
+    },
+    Law {
+        law: 8,
+        name: "Holds",
+        rule: "a hold's seats are free within 5 s of its end, which lies after the last moment at which it can be paid",
+        about: &["bookings"],
+        checks: &[found_by(
+            "bookings",
+            "SELECT b.org_id, b.id, format('is held until %s, payable until %s; it is %s now', b.expires_at, p.pay_until,
+                                           statement_timestamp())
+             FROM bookings b LEFT JOIN payments p ON p.org_id = b.org_id AND p.id = b.payment_id
+             WHERE b.$org AND b.status = 'pending_payment'
+               AND (b.expires_at < statement_timestamp() - interval '5 s' OR b.expires_at IS NULL
+                    OR p.expires_at IS DISTINCT FROM b.expires_at OR p.pay_until >= b.expires_at)",
+        )],
     },
 ];
 

@@ -16,6 +16,7 @@ pub mod load;
 pub mod migrate;
 pub mod offerings;
 pub mod orgs;
+pub mod payments;
 pub mod pool;
 pub mod provision;
 pub mod rows;
@@ -23,6 +24,7 @@ pub mod session;
 pub mod sessions;
 pub mod settings;
 pub mod tls;
+pub mod trip_rows;
 pub mod write;
 
 pub use error::StoreError;

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use surehold_core::rows::{
-    Attendance, Booking, BookingStatus, CodeStyle, Contact, Family, Hand, Offering, PaidBy, Slot, SlotStatus,
+    Attendance, Booking, BookingStatus, CodeStyle, Contact, Family, Hand, Offering, PaidBy, Purchase, Slot, SlotStatus,
 };
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 use super::StoreError;
 
 /// Columns of [`slot`].
 pub const SLOT: &str = "id, offering_id, name, starts_at, ends_at, local_date, local_start, local_end, time_zone, \
     location, mock_set, capacity, taken, held, withheld, status, activates_at, is_blocked, blocked_reason, \
-    prerequisites, version, edit_version";
+    prerequisites, price_minor, version, edit_version";
 
 /// Decodes a row that has the columns of [`SLOT`], by their names.
 pub fn slot(row: &Row) -> Result<Slot, StoreError> {
@@ -37,6 +38,7 @@ pub fn slot(row: &Row) -> Result<Slot, StoreError> {
         is_blocked: row.try_get("is_blocked")?,
         blocked_reason: row.try_get("blocked_reason")?,
         prerequisites: row.try_get("prerequisites")?,
+        price_minor: row.try_get("price_minor")?,
         version: row.try_get("version")?,
         edit_version: row.try_get("edit_version")?,
     })
@@ -44,7 +46,8 @@ pub fn slot(row: &Row) -> Result<Slot, StoreError> {
 
 /// Columns of [`offering`], in its order.
 pub const OFFERING: &str = "id, family, name, credit_policy, one_per_day, needs_dominant_hand, \
-    needs_attending_location, code_style, cancel_cutoff_minutes";
+    needs_attending_location, code_style, cancel_cutoff_minutes, price_minor, guests_max, booking_cutoff_minutes, \
+    free_cancel_minutes, late_refund_percent, is_active, version";
 
 /// Decodes a row of [`OFFERING`].
 pub fn offering(row: &Row) -> Result<Offering, StoreError> {
@@ -59,6 +62,13 @@ pub fn offering(row: &Row) -> Result<Offering, StoreError> {
         needs_attending_location: row.try_get(6)?,
         code_style: parsed(row.try_get(7)?, CodeStyle::parse)?,
         cancel_cutoff_minutes: row.try_get(8)?,
+        price_minor: row.try_get(9)?,
+        guests_max: row.try_get(10)?,
+        booking_cutoff_minutes: row.try_get(11)?,
+        free_cancel_minutes: row.try_get(12)?,
+        late_refund_percent: row.try_get(13)?,
+        is_active: row.try_get(14)?,
+        version: row.try_get(15)?,
     })
 }
 
@@ -81,7 +91,8 @@ pub fn contact(row: &Row) -> Result<Contact, StoreError> {
 /// Columns of [`booking`], in its order.
 pub const BOOKING: &str = "id, contact_id, slot_id, offering_id, booked_slot_id, status, guests, code, \
     exclusive_date, paid_by, credit_kind, token_used, attending_location, dominant_hand, attendance, cancelled_at, \
-    cancelled_by, credit_returned_at, returned_kind, refunded_by, version, created_at";
+    cancelled_by, credit_returned_at, returned_kind, refunded_by, trip_id, payment_id, price_minor, expires_at, \
+    version, created_at";
 
 /// Decodes a row of [`BOOKING`].
 pub fn booking(row: &Row) -> Result<Booking, StoreError> {
@@ -106,9 +117,22 @@ pub fn booking(row: &Row) -> Result<Booking, StoreError> {
         credit_returned_at: row.try_get(17)?,
         returned_kind: row.try_get::<_, Option<&str>>(18)?.map(Arc::from),
         refunded_by: row.try_get(19)?,
-        version: row.try_get(20)?,
-        created_at: row.try_get(21)?,
+        purchase: purchase(row, 20)?,
+        expires_at: row.try_get(23)?,
+        version: row.try_get(24)?,
+        created_at: row.try_get(25)?,
     })
+}
+
+/// All three columns or none (`bookings_payment`).
+fn purchase(row: &Row, first: usize) -> Result<Option<Purchase>, StoreError> {
+    let (trip_id, payment_id, price_minor): (Option<Uuid>, Option<Uuid>, Option<i64>) =
+        (row.try_get(first)?, row.try_get(first + 1)?, row.try_get(first + 2)?);
+    Ok(trip_id.zip(payment_id).zip(price_minor).map(|((trip_id, payment_id), price_minor)| Purchase {
+        trip_id,
+        payment_id,
+        price_minor,
+    }))
 }
 
 /// A text column that holds one of an enum's names.

@@ -52,7 +52,7 @@ macro_rules! select {
         concat!(
             "SELECT s.id, s.offering_id, s.name, s.starts_at, s.ends_at, s.local_date, s.local_start, s.local_end, ",
             "s.time_zone, s.location, s.mock_set, s.capacity, s.taken, s.held, s.withheld, s.status, s.activates_at, ",
-            "s.is_blocked, s.blocked_reason, s.prerequisites, s.version, s.edit_version, s.created_at, s.updated_at, ",
+            "s.is_blocked, s.blocked_reason, s.prerequisites, s.price_minor, s.version, s.edit_version, s.created_at, s.updated_at, ",
             "o.name AS offering, o.family, h.hubspot_id, now() AS now ",
             "FROM slots s JOIN offerings o ON o.org_id = s.org_id AND o.id = s.offering_id ",
             "LEFT JOIN hubspot_links h ON h.org_id = s.org_id AND h.entity = 'slot' AND h.entity_id = s.id ",

@@ -12,6 +12,7 @@ use surehold_core::command::{Cancel, Command, Key, Request};
 use surehold_core::{Answer, Refusal};
 use uuid::Uuid;
 
+use super::every;
 use crate::desk::{Desk, DeskError};
 use crate::store::{Store, StoreError, bookings, orgs};
 
@@ -80,6 +81,7 @@ fn cancel(booking_id: Uuid, principal: Arc<str>, on_behalf_of: Option<&str>) -> 
         principal,
         on_behalf_of: on_behalf_of.map(str::to_owned),
         key: Key::Made(format!("made_{}", Uuid::now_v7().simple())),
+        stripe_event: None,
         command: Command::Cancel(Cancel {
             booking_id,
             by_student: false,
@@ -91,19 +93,7 @@ fn cancel(booking_id: Uuid, principal: Arc<str>, on_behalf_of: Option<&str>) -> 
 
 /// Looks for cancelled sessions with active bookings, org by org, until `stop` is ready.
 pub async fn resume(store: Store, desk: Desk, stop: impl Future<Output = ()>) {
-    tokio::pin!(stop);
-    loop {
-        tokio::select! {
-            () = &mut stop => return,
-            () = tokio::time::sleep(EVERY) => {}
-        }
-        tokio::select! {
-            () = &mut stop => return,
-            result = resume_once(&store, &desk) => if let Err(error) = result {
-                tracing::warn!(%error, "could not look for unfinished cancellations; trying again");
-            }
-        }
-    }
+    every(EVERY, "unfinished cancellations", stop, || resume_once(&store, &desk)).await;
 }
 
 /// One look at all open organisations; finishes what it finds. What goes wrong with one is logged and does

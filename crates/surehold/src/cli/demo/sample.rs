@@ -141,6 +141,7 @@ async fn open(
         withheld: 0,
         status: if scheduled { SlotStatus::Scheduled } else { SlotStatus::Active },
         activates_at: scheduled.then_some(on_sale),
+        price_minor: None,
         prerequisites: if number == WITH_PREREQUISITE { vec![opened[0]] } else { Vec::new() },
         hubspot_id: None,
     });
@@ -174,6 +175,7 @@ async fn submit(desk: &Desk, org_id: Uuid, key: String, command: Command) -> Res
         principal: Arc::from("system:demo"),
         on_behalf_of: None,
         key: Key::Given(key),
+        stripe_event: None,
         command,
     };
     desk.submit(org_id, request).await.map(|outcome| outcome.answer)

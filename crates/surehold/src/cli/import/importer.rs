@@ -107,6 +107,7 @@ impl Importer {
                 principal: Arc::from(PRINCIPAL),
                 on_behalf_of: None,
                 key: key.clone(),
+                stripe_event: None,
                 command: command.clone(),
             };
             match self.desk.submit(self.org.id, request).await {

@@ -260,6 +260,7 @@ async fn open(importer: &Importer, row: &SessionRow) -> RowResult {
         withheld: seats,
         status: row.status,
         activates_at: row.activates_at,
+        price_minor: None,
         prerequisites: Vec::new(),
         hubspot_id: row.record_id.clone(),
     });

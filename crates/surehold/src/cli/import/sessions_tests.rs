@@ -35,6 +35,13 @@ fn catalogue() -> Catalogue {
             needs_attending_location: false,
             code_style: CodeStyle::TypeStudentDate,
             cancel_cutoff_minutes: 0,
+            price_minor: None,
+            guests_max: 10,
+            booking_cutoff_minutes: 120,
+            free_cancel_minutes: 1440,
+            late_refund_percent: 0,
+            is_active: true,
+            version: 1,
         })
     };
     Catalogue { offerings: names.iter().enumerate().map(offering).collect(), credit_kinds: Vec::new() }

@@ -222,6 +222,7 @@ async fn read_change(app: &App, acting: &Acting, now: &Slot, mut fields: Fields)
         activates_at,
         blocked,
         prerequisites,
+        price_minor: None,
     })
 }
 

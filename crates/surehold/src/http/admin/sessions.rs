@@ -155,6 +155,7 @@ async fn read_open(app: &App, acting: &Acting, mut fields: Fields) -> Result<Ope
         withheld: 0,
         status: status.unwrap_or(usual_status),
         activates_at,
+        price_minor: None,
         prerequisites: resolve_prerequisites(app, org.id, required).await?,
         hubspot_id: None,
     })

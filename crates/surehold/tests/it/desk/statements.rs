@@ -1,6 +1,8 @@
 //! The desk's statements against the migrated schema.
 
-use surehold::store::{api_keys, bookings, contacts, journal, load, offerings, orgs, session, sessions, write};
+use surehold::store::{
+    api_keys, bookings, contacts, journal, load, offerings, orgs, payments, session, sessions, write,
+};
 
 use crate::support::{School, TestDatabase};
 
@@ -14,10 +16,11 @@ async fn every_statement_is_prepared_by_the_server() {
         journal::STATEMENTS,
         &offerings::statements(),
         orgs::STATEMENTS,
+        payments::STATEMENTS,
         sessions::STATEMENTS,
     ]
     .concat();
-    for sql in load::key_reads().iter().chain(&write::STATEMENTS).chain(&reads) {
+    for sql in load::key_reads().iter().chain(&write::statements()).chain(&reads) {
         client.prepare(sql).await.unwrap_or_else(|e| panic!("{:?}: {sql}", e.as_db_error()));
     }
 }
@@ -37,7 +40,9 @@ async fn reads_by_key_use_the_whole_key_with_statistics_from_the_first_day() {
 async fn reads_use_the_whole_key(on_the_first_day: &str) {
     let school = School::open().await;
     let client = school.db.owner().await;
-    for table in ["slots", "contacts", "bookings", "credit_balances", "journal", "offerings"] {
+    for table in
+        ["slots", "contacts", "bookings", "credit_balances", "journal", "offerings", "trips", "payments", "refunds"]
+    {
         let off = format!("ALTER TABLE {table} SET (autovacuum_enabled = off)");
         client.batch_execute(&off).await.unwrap();
     }
@@ -45,6 +50,7 @@ async fn reads_use_the_whole_key(on_the_first_day: &str) {
         .book(school.student("A", &[("cs_credits", 1)]).await, school.session("Clinical Skills", 9).await)
         .await
         .unwrap();
+    client.batch_execute(A_TRIP).await.unwrap_or_else(|e| panic!("{:?}", e.as_db_error()));
     client.batch_execute(on_the_first_day).await.unwrap();
     multiply_rows(&client).await;
 
@@ -63,6 +69,14 @@ async fn reads_use_the_whole_key(on_the_first_day: &str) {
     }
 }
 
+const A_TRIP: &str = "INSERT INTO trips SELECT org_id, id, id, 'planning', 1, now(), now() FROM contacts;
+    INSERT INTO payments (org_id, id, contact_id, trip_id, source, status, amount_minor, currency, checkout, pay_until,
+            expires_at, created_at, updated_at)
+        SELECT org_id, id, contact_id, id, 'checkout', 'pending', 1, 'usd', '{}', now(), now() + interval '1 s', now(), now()
+        FROM trips;
+    INSERT INTO refunds (org_id, id, payment_id, amount_minor, status, reason, created_at, updated_at)
+        SELECT org_id, id, id, 1, 'requested', '', now(), now() FROM payments";
+
 /// Copies of the rows of one organisation, with other ids.
 async fn multiply_rows(client: &tokio_postgres::Client) {
     let copies = [
@@ -70,6 +84,9 @@ async fn multiply_rows(client: &tokio_postgres::Client) {
         ("slots", "id = md5(r.id::text || n)::uuid"),
         ("contacts", "id = md5(r.id::text || n)::uuid, student_id = r.student_id || n"),
         ("bookings", "id = md5(r.id::text || n)::uuid, exclusive_date = NULL, code = r.code || n"),
+        ("trips", "id = md5(r.id::text || n)::uuid"),
+        ("payments", "id = md5(r.id::text || n)::uuid, trip_id = md5(r.id::text || n)::uuid"),
+        ("refunds", "id = md5(r.id::text || n)::uuid, payment_id = md5(r.id::text || n)::uuid"),
         ("journal", "id = md5(r.id::text || n)::uuid, key = NULL, fingerprint = NULL, answer = NULL"),
     ];
     for (table, changes) in copies {

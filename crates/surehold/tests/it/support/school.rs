@@ -109,6 +109,7 @@ impl School {
             withheld: 0,
             status: SlotStatus::Active,
             activates_at: None,
+            price_minor: None,
             prerequisites: Vec::new(),
             hubspot_id: None,
         };
@@ -197,6 +198,7 @@ pub fn request(command: Command) -> Request {
         principal: Arc::from("system:test"),
         on_behalf_of: None,
         key: Key::Made(format!("made_{}", Uuid::now_v7())),
+        stripe_event: None,
         command,
     }
 }

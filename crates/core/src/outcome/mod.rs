@@ -6,6 +6,10 @@ use uuid::Uuid;
 
 use crate::rows::{Attendance, Balances, BookingStatus, CreditKind, Hand};
 
+mod trips;
+
+pub use trips::*;
+
 /// The answer to a command, and whether it was given before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
@@ -42,6 +46,16 @@ pub enum Answer {
     SlotOpened(SlotSaved),
     /// A slot was changed.
     SlotChanged(SlotSaved),
+    /// Seats of a trip are held.
+    TripHeld(TripHeld),
+    /// A trip is booked.
+    TripBooked(TripBooked),
+    /// A payment was recorded, or stands where it stands.
+    PaymentSaved(PaymentSaved),
+    /// Money of a booking goes back.
+    BookingRefunded(BookingRefunded),
+    /// An offering was added or changed.
+    OfferingSaved(OfferingSaved),
 }
 
 /// A booking that was made.
@@ -101,6 +115,9 @@ pub struct Cancelled {
     /// It had been given up before; nothing was changed.
     #[serde(default)]
     pub already: bool,
+    /// Money that goes back for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund: Option<RefundRequested>,
 }
 
 /// A booking that is at another slot now.

@@ -10,10 +10,12 @@ use deadpool_postgres::Object;
 use jiff::Timestamp;
 use surehold_core::Ledger;
 use surehold_core::ledger::RowWrite;
-use surehold_core::rows::{Booking, Contact, CreditEntry, Entity, JournalRow, Slot};
+use surehold_core::rows::{Booking, Contact, CreditEntry, Entity, JournalRow, Offering, Slot};
 use tokio_postgres::error::Severity;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
+
+mod trips;
 
 use super::StoreError;
 use super::error::is_about_a_value;
@@ -21,7 +23,11 @@ use super::flight::{Flight, Params};
 use super::load::Loaded;
 
 /// The statements of flight 2, for the test that prepares each.
-pub const STATEMENTS: [&str; 12] = [
+pub fn statements() -> Vec<&'static str> {
+    [OWN.as_slice(), &trips::STATEMENTS].concat()
+}
+
+const OWN: [&str; 14] = [
     UPDATE_SEATS,
     UPDATE_SLOT,
     INSERT_SLOT,
@@ -34,6 +40,8 @@ pub const STATEMENTS: [&str; 12] = [
     INSERT_ENTRIES,
     INSERT_HUBSPOT_LINKS,
     INSERT_JOURNAL,
+    INSERT_OFFERING,
+    UPDATE_OFFERING,
 ];
 
 /// How flight 2 ended, if not well.
@@ -89,6 +97,13 @@ fn push_writes<'a>(flight: &mut Flight<'a>, decided: &'a [Loaded]) {
             wanted.filter_map(|(id, _)| ledger.slot(*id))
         })
     };
+    for (org_id, ledger) in changed.iter().map(|loaded| (loaded.org_id, &loaded.ledger)) {
+        for (id, write) in &ledger.writes().offerings {
+            let offering = ledger.offering(*id).expect("a written offering is in the ledger");
+            let sql = if *write == RowWrite::Insert { INSERT_OFFERING } else { UPDATE_OFFERING };
+            flight.push(sql, offering_params(org_id, offering));
+        }
+    }
     let seats = slots(RowWrite::Seats);
     flight.push_if(!seats.is_empty(), UPDATE_SEATS, || seats_params(&seats, now));
     for (org_id, slot) in slots(RowWrite::Update) {
@@ -120,6 +135,7 @@ fn push_writes<'a>(flight: &mut Flight<'a>, decided: &'a [Loaded]) {
     }
     new_balances.push(flight, INSERT_BALANCES);
     changed_balances.push(flight, UPDATE_BALANCES);
+    trips::push_payments(flight, &changed, now);
 
     let bookings = |insert: bool, live: bool| -> Vec<Of<'a, Booking>> {
         of_each(&changed, |ledger| {
@@ -139,6 +155,7 @@ fn push_writes<'a>(flight: &mut Flight<'a>, decided: &'a [Loaded]) {
     }
     let entries = of_each(&changed, |ledger| ledger.writes().entries.iter());
     flight.push_if(!entries.is_empty(), INSERT_ENTRIES, || entry_params(&entries, now));
+    trips::push_refunds(flight, &changed, now);
     // The journal before the links: of two attempts of one command the second then fails at its own key.
     flight.push(INSERT_JOURNAL, journal_params(of_each(&changed, |ledger| ledger.writes().journal.iter()), now));
     let links = of_each(&changed, |ledger| ledger.writes().hubspot_links.iter());
@@ -185,18 +202,42 @@ fn seats_params<'a>(slots: &[Of<'a, Slot>], now: Timestamp) -> Params<'a> {
     ]
 }
 
+// What an experience has; the rules of exam types come with their organisation (provision.rs).
+const INSERT_OFFERING: &str = "INSERT INTO offerings (org_id, id, name, family, price_minor, guests_max,
+        booking_cutoff_minutes, free_cancel_minutes, late_refund_percent, is_active, version)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+const UPDATE_OFFERING: &str = "UPDATE offerings SET name = $3, family = $4, price_minor = $5, guests_max = $6,
+        booking_cutoff_minutes = $7, free_cancel_minutes = $8, late_refund_percent = $9, is_active = $10, version = $11
+    WHERE org_id = $1 AND id = $2";
+
+fn offering_params(org_id: Uuid, offering: &Offering) -> Params<'_> {
+    vec![
+        Box::new(org_id),
+        Box::new(offering.id),
+        Box::new(&offering.name),
+        Box::new(offering.family.as_str()),
+        Box::new(offering.price_minor),
+        Box::new(offering.guests_max),
+        Box::new(offering.booking_cutoff_minutes),
+        Box::new(offering.free_cancel_minutes),
+        Box::new(offering.late_refund_percent),
+        Box::new(offering.is_active),
+        Box::new(offering.version),
+    ]
+}
+
 const UPDATE_SLOT: &str = "UPDATE slots SET offering_id = $3, name = $4, starts_at = $5, ends_at = $6,
         local_date = $7, local_start = $8, local_end = $9, time_zone = $10, location = $11, mock_set = $12,
         capacity = $13, taken = $14, held = $15, withheld = $16, status = $17, activates_at = $18,
-        is_blocked = $19, blocked_reason = $20, prerequisites = $21, version = $22, edit_version = $23,
-        updated_at = $24
+        is_blocked = $19, blocked_reason = $20, prerequisites = $21, price_minor = $22, version = $23,
+        edit_version = $24, updated_at = $25
     WHERE org_id = $1 AND id = $2";
 
 const INSERT_SLOT: &str = "INSERT INTO slots (org_id, id, offering_id, name, starts_at, ends_at, local_date,
         local_start, local_end, time_zone, location, mock_set, capacity, taken, held, withheld, status, activates_at,
-        is_blocked, blocked_reason, prerequisites, version, edit_version, created_at, updated_at)
+        is_blocked, blocked_reason, prerequisites, price_minor, version, edit_version, created_at, updated_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-        $24, $24)";
+        $24, $25, $25)";
 
 fn slot_params(org_id: Uuid, slot: &Slot, now: Timestamp) -> Params<'_> {
     vec![
@@ -221,6 +262,7 @@ fn slot_params(org_id: Uuid, slot: &Slot, now: Timestamp) -> Params<'_> {
         Box::new(slot.is_blocked),
         Box::new(&slot.blocked_reason),
         Box::new(&slot.prerequisites),
+        Box::new(slot.price_minor),
         Box::new(slot.version),
         Box::new(slot.edit_version),
         Box::new(now),
@@ -283,12 +325,12 @@ macro_rules! insert_bookings {
     () => {
         "INSERT INTO bookings (org_id, id, contact_id, slot_id, offering_id, booked_slot_id,
         status, guests, code, exclusive_date, paid_by, credit_kind, token_used, attending_location, dominant_hand,
-        attendance, cancelled_at, cancelled_by, credit_returned_at, returned_kind, refunded_by, version, created_at,
-        updated_at)
-    SELECT u.*, $24 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[],
+        attendance, cancelled_at, cancelled_by, credit_returned_at, returned_kind, refunded_by, trip_id, payment_id,
+        price_minor, expires_at, version, created_at, updated_at)
+    SELECT u.*, $28 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[],
         $8::int4[], $9::text[], $10::date[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
-        $16::text[], $17::timestamptz[], $18::text[], $19::timestamptz[], $20::text[], $21::text[], $22::int8[],
-        $23::timestamptz[]) AS u"
+        $16::text[], $17::timestamptz[], $18::text[], $19::timestamptz[], $20::text[], $21::text[], $22::uuid[],
+        $23::uuid[], $24::int8[], $25::timestamptz[], $26::int8[], $27::timestamptz[]) AS u"
     };
 }
 const INSERT_BOOKINGS: &str = insert_bookings!();
@@ -299,7 +341,7 @@ const UPDATE_BOOKINGS: &str = concat!(
         code = EXCLUDED.code, exclusive_date = EXCLUDED.exclusive_date, attendance = EXCLUDED.attendance,
         cancelled_at = EXCLUDED.cancelled_at, cancelled_by = EXCLUDED.cancelled_by,
         credit_returned_at = EXCLUDED.credit_returned_at, returned_kind = EXCLUDED.returned_kind,
-        refunded_by = EXCLUDED.refunded_by, version = EXCLUDED.version, updated_at = EXCLUDED.updated_at"
+        refunded_by = EXCLUDED.refunded_by, expires_at = EXCLUDED.expires_at, version = EXCLUDED.version, updated_at = EXCLUDED.updated_at"
 );
 
 fn booking_params<'a>(bookings: &[Of<'a, Booking>], now: Timestamp) -> Params<'a> {
@@ -325,6 +367,10 @@ fn booking_params<'a>(bookings: &[Of<'a, Booking>], now: Timestamp) -> Params<'a
         column(bookings, |b| b.credit_returned_at),
         column(bookings, |b| b.returned_kind.as_deref()),
         column(bookings, |b| b.refunded_by.as_deref()),
+        column(bookings, |b| b.purchase.map(|purchase| purchase.trip_id)),
+        column(bookings, |b| b.purchase.map(|purchase| purchase.payment_id)),
+        column(bookings, |b| b.purchase.map(|purchase| purchase.price_minor)),
+        column(bookings, |b| b.expires_at),
         column(bookings, |b| b.version),
         column(bookings, |b| b.created_at),
         Box::new(now),
@@ -363,12 +409,12 @@ fn link_params<'a>(links: &[Of<'a, (Entity, Uuid, String)>]) -> Params<'a> {
 }
 
 const INSERT_JOURNAL: &str = "INSERT INTO journal (org_id, id, command_id, principal, on_behalf_of, event, entity,
-        entity_id, before, after, key, fingerprint, answer, at)
+        entity_id, before, after, key, fingerprint, answer, stripe_event_id, at)
     SELECT u.org_id, u.id, u.command_id, u.principal, u.on_behalf_of, u.event, u.entity, u.entity_id, u.before::json,
-        u.after::json, u.key, u.fingerprint, u.answer::json, $14
+        u.after::json, u.key, u.fingerprint, u.answer::json, u.stripe_event_id, $15
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[],
-        $9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[]) AS u(org_id, id, command_id, principal,
-        on_behalf_of, event, entity, entity_id, before, after, key, fingerprint, answer)";
+        $9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[], $14::text[]) AS u(org_id, id, command_id,
+        principal, on_behalf_of, event, entity, entity_id, before, after, key, fingerprint, answer, stripe_event_id)";
 
 fn journal_params<'a>(mut rows: Vec<Of<'a, JournalRow>>, now: Timestamp) -> Params<'a> {
     // Two batches that use some of the same keys insert them in one order, so neither waits for the other
@@ -388,6 +434,7 @@ fn journal_params<'a>(mut rows: Vec<Of<'a, JournalRow>>, now: Timestamp) -> Para
         column(&rows, |r| r.idempotency.as_ref().map(|record| record.key.as_str())),
         column(&rows, |r| r.idempotency.as_ref().map(|record| record.fingerprint.as_slice())),
         column(&rows, |r| r.idempotency.as_ref().map(|record| record.answer.as_str())),
+        column(&rows, |r| r.stripe_event_id.as_deref()),
         Box::new(now),
     ]
 }

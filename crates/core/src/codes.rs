@@ -1,4 +1,4 @@
-//! The exam school's names and numbers: booking IDs.
+//! Booking IDs that people read: those of the exam school, and references of trips.
 
 use jiff::civil::Date;
 use uuid::Uuid;
@@ -19,15 +19,26 @@ pub fn booking_code(style: CodeStyle, offering: &str, student_id: &str, local_da
         }
         // `BK-20261023-7KQ2MD`
         CodeStyle::Bk => {
-            let mut bits = u64::from_be_bytes(id.as_bytes()[8..].try_into().expect("eight bytes")) & (u64::MAX >> 2);
-            let mut code = format!("BK-{}-", local_date.strftime("%Y%m%d"));
-            for _ in 0..6 {
-                code.push(char::from(UNAMBIGUOUS[(bits % UNAMBIGUOUS.len() as u64) as usize]));
-                bits /= UNAMBIGUOUS.len() as u64;
-            }
-            code
+            format!("BK-{}-{}", local_date.strftime("%Y%m%d"), unambiguous(id, 6))
         }
     }
+}
+
+/// The reference of a booking of a trip: `PL-` and eight characters, 31^8 (8.5e11) in all. It is unique in its
+/// organisation; a collision is decided again with another id.
+pub fn reference(id: Uuid) -> String {
+    format!("PL-{}", unambiguous(id, 8))
+}
+
+/// So many characters, from the 62 random bits of a UUIDv7.
+fn unambiguous(id: Uuid, characters: usize) -> String {
+    let mut bits = u64::from_be_bytes(id.as_bytes()[8..].try_into().expect("eight bytes")) & (u64::MAX >> 2);
+    let mut text = String::with_capacity(characters);
+    for _ in 0..characters {
+        text.push(char::from(UNAMBIGUOUS[(bits % UNAMBIGUOUS.len() as u64) as usize]));
+        bits /= UNAMBIGUOUS.len() as u64;
+    }
+    text
 }
 
 #[cfg(test)]
@@ -42,6 +53,15 @@ mod tests {
         assert_eq!(code, "Clinical Skills-1599999-October 23, 2026");
         let code = booking_code(CodeStyle::TypeStudentDate, "Mock Discussion", "A1", date(2026, 1, 3), Uuid::nil());
         assert_eq!(code, "Mock Discussion-A1-January 3, 2026");
+    }
+
+    #[test]
+    fn references_have_eight_unambiguous_characters() {
+        let id = Uuid::from_u128(0x0190_0000_0000_7000_8123_4567_89ab_cdef);
+        let text = reference(id);
+        assert!(text.starts_with("PL-") && text.len() == 11, "{text}");
+        assert!(text[3..].bytes().all(|b| UNAMBIGUOUS.contains(&b)), "{text}");
+        assert!(!UNAMBIGUOUS.iter().any(|b| b"0O1IL".contains(b)));
     }
 
     #[test]

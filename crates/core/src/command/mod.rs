@@ -7,7 +7,11 @@ use jiff::{Timestamp, civil};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::rows::{Attendance, CreditKind, EntryReason, Family, Hand, SlotStatus};
+use crate::rows::{Attendance, CreditKind, EntryReason, Family, Hand, SlotStatus, StripeEvent};
+
+mod trips;
+
+pub use trips::*;
 
 /// A command, who asks, and how a repeat is recognised.
 #[derive(Debug, Clone)]
@@ -21,6 +25,8 @@ pub struct Request {
     pub on_behalf_of: Option<String>,
     /// How a repeat of it is recognised.
     pub key: Key,
+    /// The event of Stripe's that it comes from: stored with its effect.
+    pub stripe_event: Option<Arc<StripeEvent>>,
     /// What is asked.
     pub command: Command,
 }
@@ -71,6 +77,34 @@ pub enum Command {
     ChangeSlot(ChangeSlot),
     /// Take seats out of sale, or put them back, without a booking.
     Withhold(Withhold),
+    /// Take the seats of a trip out of sale until it is paid.
+    HoldTrip(HoldTrip),
+    /// Book a trip with money that is there.
+    BookTrip(BookTrip),
+    /// Record money that was taken elsewhere.
+    RecordPayment(RecordPayment),
+    /// Note the Checkout Session of a payment.
+    AttachCheckout(AttachCheckout),
+    /// The money of a payment is there.
+    Settle(Settle),
+    /// The money of a payment is on its way.
+    AwaitPayment(AwaitPayment),
+    /// No money will come for a payment.
+    ReleasePayment(ReleasePayment),
+    /// A hold has come to its end.
+    ExpireHold(ExpireHold),
+    /// An operator has to look at a payment.
+    FlagPayment(FlagPayment),
+    /// Give money back for a booking.
+    RefundBooking(RefundBooking),
+    /// What Stripe says of the refunds of a payment.
+    SeeRefunds(SeeRefunds),
+    /// Stripe refuses a refund.
+    FailRefund(FailRefund),
+    /// Put a new offering on sale.
+    AddOffering(AddOffering),
+    /// Change an offering.
+    ChangeOffering(ChangeOffering),
 }
 
 /// Take seats on a slot.
@@ -252,6 +286,9 @@ pub struct OpenSlot {
     pub activates_at: Option<Timestamp>,
     /// Slots that must have been attended.
     pub prerequisites: Vec<Uuid>,
+    /// Price of one guest in minor units, instead of the offering's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_minor: Option<i64>,
     /// What HubSpot knows it as.
     pub hubspot_id: Option<String>,
 }
@@ -286,6 +323,9 @@ pub struct ChangeSlot {
     pub blocked: Option<Option<String>>,
     /// Slots that must have been attended.
     pub prerequisites: Option<Vec<Uuid>>,
+    /// Price of one guest in minor units; `Some(None)` is the offering's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_minor: Option<Option<i64>>,
 }
 
 /// Take seats out of sale, or put them back, without a booking.
@@ -317,7 +357,7 @@ pub struct Needs {
     pub slots: Vec<Uuid>,
     /// Contacts to lock.
     pub contacts: Vec<Uuid>,
-    /// Bookings whose slot and contact have to be found first, and locked.
+    /// Bookings whose slot, contact and payment have to be found first; the first two are locked.
     pub bookings: Vec<Uuid>,
     /// Offerings to read, besides those of the slots.
     pub offerings: Vec<Uuid>,
@@ -325,6 +365,18 @@ pub struct Needs {
     pub identities: Vec<WantedIdentity>,
     /// Slots whose existence matters, not their seats: read without a lock.
     pub slots_to_see: Vec<Uuid>,
+    /// Payments, whose contact and slots have to be found first, and locked.
+    pub payments: Vec<Uuid>,
+    /// Trips to read, with their payments.
+    pub trips: Vec<Uuid>,
+    /// Contacts whose open payments are to be read.
+    pub travellers: Vec<Uuid>,
+    /// Recorded payments to look for by reference.
+    pub references: Vec<String>,
+    /// Offerings to lock, before the slots.
+    pub offerings_to_lock: Vec<Uuid>,
+    /// Offerings to look for by name.
+    pub offering_names: Vec<String>,
 }
 
 impl Command {
@@ -368,6 +420,36 @@ impl Command {
                 needs.slots_to_see.extend(c.prerequisites.iter().flatten());
             }
             Command::Withhold(c) => needs.slots.push(c.slot_id),
+            Command::HoldTrip(c) => {
+                needs.slots.extend(c.items.iter().map(|item| item.slot_id));
+                needs.contacts.push(c.contact_id);
+                needs.travellers.push(c.contact_id);
+                needs.trips.extend(c.trip_id);
+            }
+            Command::BookTrip(c) => {
+                needs.slots.extend(c.items.iter().map(|item| item.slot_id));
+                needs.contacts.push(c.contact_id);
+                needs.payments.push(c.payment_id);
+                needs.trips.push(c.trip_id);
+            }
+            Command::RecordPayment(c) => {
+                needs.contacts.push(c.contact_id);
+                needs.references.push(c.reference.clone());
+            }
+            Command::AttachCheckout(AttachCheckout { payment_id, .. })
+            | Command::Settle(Settle { payment_id, .. })
+            | Command::AwaitPayment(AwaitPayment { payment_id, .. })
+            | Command::ReleasePayment(ReleasePayment { payment_id, .. })
+            | Command::ExpireHold(ExpireHold { payment_id })
+            | Command::FlagPayment(FlagPayment { payment_id, .. })
+            | Command::SeeRefunds(SeeRefunds { payment_id, .. })
+            | Command::FailRefund(FailRefund { payment_id, .. }) => needs.payments.push(*payment_id),
+            Command::RefundBooking(c) => needs.bookings.push(c.booking_id),
+            Command::AddOffering(c) => needs.offering_names.push(c.name.clone()),
+            Command::ChangeOffering(c) => {
+                needs.offerings_to_lock.push(c.offering_id);
+                needs.offering_names.extend(c.name.clone());
+            }
         }
         needs
     }
@@ -386,6 +468,20 @@ impl Command {
             Command::OpenSlot(_) => "open_slot",
             Command::ChangeSlot(_) => "change_slot",
             Command::Withhold(_) => "withhold",
+            Command::HoldTrip(_) => "hold_trip",
+            Command::BookTrip(_) => "book_trip",
+            Command::RecordPayment(_) => "record_payment",
+            Command::AttachCheckout(_) => "attach_checkout",
+            Command::Settle(_) => "settle",
+            Command::AwaitPayment(_) => "await_payment",
+            Command::ReleasePayment(_) => "release_payment",
+            Command::ExpireHold(_) => "expire_hold",
+            Command::FlagPayment(_) => "flag_payment",
+            Command::RefundBooking(_) => "refund_booking",
+            Command::SeeRefunds(_) => "see_refunds",
+            Command::FailRefund(_) => "fail_refund",
+            Command::AddOffering(_) => "add_offering",
+            Command::ChangeOffering(_) => "change_offering",
         }
     }
 }

@@ -30,6 +30,13 @@ macro_rules! text_enum {
     };
 }
 
+mod trips;
+
+pub use trips::{
+    CheckoutLine, CheckoutRequest, Payment, PaymentSource, PaymentStatus, Refund, RefundStatus, StripeEvent, Trip,
+    TripStatus,
+};
+
 text_enum! {
     /// Where a booking stands.
     BookingStatus {
@@ -110,6 +117,8 @@ text_enum! {
         Credit = "credit",
         /// Nothing: an operator's override.
         Override = "override",
+        /// Money.
+        Payment = "payment",
     }
 }
 
@@ -156,6 +165,8 @@ pub struct OrgRules {
     pub slot_capacity_max: i32,
     /// Kinds of credit with the label that a booking shows, in the organisation's order.
     pub credit_kinds: Vec<(CreditKind, String)>,
+    /// What prices are in: ISO 4217, lower case.
+    pub currency: String,
 }
 
 impl OrgRules {
@@ -186,6 +197,20 @@ pub struct Offering {
     pub code_style: CodeStyle,
     /// Students may cancel until so many minutes before the start.
     pub cancel_cutoff_minutes: i32,
+    /// Price of one guest in minor units; `None` is not sold for money.
+    pub price_minor: Option<i64>,
+    /// Guests that one booking may have.
+    pub guests_max: i32,
+    /// A checkout ends so many minutes before the start.
+    pub booking_cutoff_minutes: i32,
+    /// A traveller who cancels so many minutes before the start gets everything back.
+    pub free_cancel_minutes: i32,
+    /// Who cancels later gets so much back, in percent.
+    pub late_refund_percent: i32,
+    /// Whether it is offered at all.
+    pub is_active: bool,
+    /// Grows with an operator's edits.
+    pub version: i64,
 }
 
 /// One dated occurrence of an offering, with its seats.
@@ -231,6 +256,8 @@ pub struct Slot {
     pub blocked_reason: Option<String>,
     /// Slots in each of which a booking must be active or completed.
     pub prerequisites: Vec<Uuid>,
+    /// Price of one guest in minor units, instead of the offering's.
+    pub price_minor: Option<i64>,
     /// Grows with every change, seats included.
     pub version: i64,
     /// Grows with an operator's edits only.
@@ -320,10 +347,25 @@ pub struct Booking {
     pub returned_kind: Option<CreditKind>,
     /// Who refunded it.
     pub refunded_by: Option<String>,
+    /// The trip it is part of, and the money that pays for it.
+    pub purchase: Option<Purchase>,
+    /// When its seats go back on sale, while it is a hold.
+    pub expires_at: Option<Timestamp>,
     /// Grows with every change; the journal has one row per version.
     pub version: i64,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// How a booking is paid for with money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Purchase {
+    /// The trip.
+    pub trip_id: Uuid,
+    /// The payment.
+    pub payment_id: Uuid,
+    /// What all its guests pay together, in minor units.
+    pub price_minor: i64,
 }
 
 /// A signed, immutable change of one balance.
@@ -357,6 +399,14 @@ text_enum! {
         Slot = "slot",
         /// A contact.
         Contact = "contact",
+        /// A trip.
+        Trip = "trip",
+        /// A payment.
+        Payment = "payment",
+        /// A refund.
+        Refund = "refund",
+        /// An offering.
+        Offering = "offering",
     }
 }
 
@@ -371,6 +421,8 @@ pub struct JournalRow {
     pub principal: Arc<str>,
     /// For whom, as the caller said.
     pub on_behalf_of: Option<String>,
+    /// The event of Stripe's that caused it.
+    pub stripe_event_id: Option<String>,
     /// What happened, e.g. `booking.confirmed`.
     pub event: &'static str,
     /// To what.

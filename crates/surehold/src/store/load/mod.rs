@@ -8,86 +8,26 @@
 //! A statement reads for all organisations of a batch at once: each element of its lists is a pair of an
 //! organisation and a key, and a row is found only under both.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, LazyLock};
+mod plan;
+mod statements;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use deadpool_postgres::Object;
 use jiff::Timestamp;
 use surehold_core::Ledger;
-use surehold_core::command::{Key, Request, WantedIdentity};
 use surehold_core::rows::{BookingStatus, OrgRules, Remembered};
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use super::flight::{Flight, Landed, Place};
-use super::{StoreError, rows};
-
-/// The rows that a batch of requests needs, sorted and without repeats.
-#[derive(Debug, Default)]
-pub struct Plan {
-    slots: BTreeSet<Uuid>,
-    contacts: BTreeSet<Uuid>,
-    bookings: BTreeSet<Uuid>,
-    offerings: BTreeSet<Uuid>,
-    slots_to_see: BTreeSet<Uuid>,
-    identities: BTreeSet<WantedIdentity>,
-    keys: BTreeSet<(String, Arc<str>)>,
-}
-
-impl Plan {
-    /// What these requests need. `earlier_key` is the key that an earlier attempt of the same request
-    /// wrote under, if that attempt's answer was lost.
-    pub fn of<'r>(requests: impl Iterator<Item = (&'r Request, Option<&'r str>)>) -> Plan {
-        let mut plan = Plan::default();
-        for (request, earlier_key) in requests {
-            let needs = request.command.needs();
-            plan.slots.extend(needs.slots);
-            plan.contacts.extend(needs.contacts);
-            plan.bookings.extend(needs.bookings);
-            plan.offerings.extend(needs.offerings);
-            plan.slots_to_see.extend(needs.slots_to_see);
-            plan.identities.extend(needs.identities);
-            if let Key::Given(key) = &request.key {
-                plan.keys.insert((key.clone(), request.principal.clone()));
-            }
-            plan.keys.extend(earlier_key.map(|key| (key.to_owned(), request.principal.clone())));
-        }
-        plan
-    }
-}
-
-/// Adds the slot and the contact of each booking that is named, by a plain read before the locks. Decisions
-/// notice if a booking has moved since.
-pub async fn resolve(client: &Object, plans: &mut [(Uuid, Plan)]) -> Result<(), StoreError> {
-    let (org_ids, ids) = pairs(plans, |plan| &plan.bookings);
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let statement = client.prepare_cached(&PLACES).await?;
-    for row in client.query(&statement, &[&org_ids, &ids]).await? {
-        let plan = of_org(plans, row.try_get(2)?)?;
-        plan.slots.insert(row.try_get(0)?);
-        plan.contacts.insert(row.try_get(1)?);
-    }
-    Ok(())
-}
-
-/// The elements of some lists, each with its organisation.
-fn pairs<'p, T: Copy + 'p>(
-    plans: &'p [(Uuid, Plan)],
-    list: impl Fn(&'p Plan) -> &'p BTreeSet<T>,
-) -> (Vec<Uuid>, Vec<T>) {
-    plans.iter().flat_map(|(org_id, plan)| list(plan).iter().map(|element| (*org_id, *element))).unzip()
-}
-
-/// What belongs to one organisation, of a list that is sorted by organisation.
-fn of_org<T>(sorted: &mut [(Uuid, T)], org_id: Uuid) -> Result<&mut T, StoreError> {
-    match sorted.binary_search_by_key(&org_id, |(id, _)| *id) {
-        Ok(index) => Ok(&mut sorted[index].1),
-        Err(_) => Err(StoreError::Corrupt(format!("a row of organisation {org_id}, which was not asked about"))),
-    }
-}
+use super::{StoreError, rows, trip_rows};
+pub use plan::{Plan, resolve};
+use plan::{of_org, pairs};
+pub use statements::key_reads;
+use statements::*;
 
 /// Whether to take the locks that a decision with effects needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,81 +38,6 @@ pub enum Locks {
     Without,
 }
 
-// Each list of keys drives a LATERAL subquery that OFFSET 0 keeps from being merged: one probe of the full
-// key per element, whatever the statistics say. `id = ANY(...)` would be shorter, but on a table that was
-// never analysed the planner takes the organisation alone for selective, reads all of it, and keeps that plan
-// while the table grows. The last column says whose the row is.
-
-fn probe(columns: &str, table: &str, lists: &str, keys: &str, suffix: &str) -> String {
-    format!(
-        "SELECT t.*, k.org_id FROM unnest($1::uuid[], {lists}) CROSS JOIN LATERAL
-         (SELECT {columns} FROM {table} t WHERE t.org_id = k.org_id AND {keys} OFFSET 0 {suffix}) t"
-    )
-}
-
-const ONE_ID: &str = "$2::uuid[]) AS k(org_id, id";
-const BY_ID: &str = "t.id = k.id";
-const LOCK: &str = "FOR NO KEY UPDATE";
-
-static SLOTS: LazyLock<String> = LazyLock::new(|| probe(rows::SLOT, "slots", ONE_ID, BY_ID, ""));
-static SLOTS_LOCKED: LazyLock<String> = LazyLock::new(|| probe(rows::SLOT, "slots", ONE_ID, BY_ID, LOCK));
-static CONTACTS: LazyLock<String> = LazyLock::new(|| probe(rows::CONTACT, "contacts", ONE_ID, BY_ID, ""));
-static CONTACTS_LOCKED: LazyLock<String> = LazyLock::new(|| probe(rows::CONTACT, "contacts", ONE_ID, BY_ID, LOCK));
-const ORGS_AND_CLOCK: &str = "SELECT clock_timestamp(), o.slot_capacity_max,
-        ARRAY(SELECT kind FROM credit_kinds k WHERE k.org_id = o.id ORDER BY position),
-        ARRAY(SELECT token_label FROM credit_kinds k WHERE k.org_id = o.id ORDER BY position), o.id
-    FROM orgs o WHERE o.id = ANY($1)";
-static OFFERINGS: LazyLock<String> = LazyLock::new(|| probe(rows::OFFERING, "offerings", ONE_ID, BY_ID, ""));
-static OFFERINGS_OF_SLOTS: LazyLock<String> = LazyLock::new(|| {
-    let wanted = "(SELECT s.offering_id FROM slots s WHERE s.org_id = k.org_id AND s.id = k.id)";
-    probe(rows::OFFERING, "offerings", ONE_ID, &format!("t.id = {wanted}"), "")
-});
-static BALANCES: LazyLock<String> =
-    LazyLock::new(|| probe("contact_id, kind, amount", "credit_balances", ONE_ID, "t.contact_id = k.id", ""));
-static BOOKINGS_OF_CONTACTS: LazyLock<String> = LazyLock::new(|| {
-    let of_interest = "t.contact_id = k.id AND (t.status <> ALL('{cancelled,expired}') \
-        OR t.slot_id = ANY($3::uuid[]) OR t.booked_slot_id = ANY($3::uuid[]))";
-    probe(rows::BOOKING, "bookings", ONE_ID, of_interest, "")
-});
-static PLACES: LazyLock<String> = LazyLock::new(|| probe("slot_id, contact_id", "bookings", ONE_ID, BY_ID, ""));
-static BOOKINGS_BY_ID: LazyLock<String> = LazyLock::new(|| probe(rows::BOOKING, "bookings", ONE_ID, BY_ID, ""));
-const KEY: &str = "t.key = k.key AND t.principal = k.principal";
-static REMEMBERED: LazyLock<String> = LazyLock::new(|| {
-    let columns = "principal, key, command_id, fingerprint, answer, \
-        (SELECT b.status FROM bookings b WHERE b.org_id = k.org_id AND b.id = t.entity_id)";
-    probe(columns, "journal", "$2::text[], $3::text[]) AS k(org_id, key, principal", KEY, "")
-});
-static SLOTS_SEEN: LazyLock<String> = LazyLock::new(|| probe("id", "slots", ONE_ID, BY_ID, ""));
-static IDENTITIES: LazyLock<String> = LazyLock::new(|| {
-    let own = |column| format!("(SELECT c.{column} FROM contacts c WHERE c.org_id = k.org_id AND c.id = k.contact_id)");
-    let keys = format!(
-        "t.student_id = COALESCE(k.student_id, {}) AND t.email = COALESCE(k.email, {})",
-        own("student_id"),
-        own("email")
-    );
-    let lists = "$2::text[], $3::text[], $4::uuid[]) AS k(org_id, student_id, email, contact_id";
-    probe("student_id, email, id", "contacts", lists, &keys, "")
-});
-
-/// The reads by key, for the test that looks at their plans.
-pub fn key_reads() -> [&'static str; 13] {
-    [
-        &SLOTS,
-        &SLOTS_LOCKED,
-        &CONTACTS,
-        &CONTACTS_LOCKED,
-        &OFFERINGS,
-        &OFFERINGS_OF_SLOTS,
-        &BALANCES,
-        &BOOKINGS_OF_CONTACTS,
-        &PLACES,
-        &BOOKINGS_BY_ID,
-        &REMEMBERED,
-        &SLOTS_SEEN,
-        &IDENTITIES,
-    ]
-}
-
 /// What was loaded for one organisation.
 pub struct Loaded {
     /// Whose.
@@ -181,6 +46,8 @@ pub struct Loaded {
     pub ledger: Ledger,
     /// The database's clock after its locks.
     pub now: Timestamp,
+    /// Payments whose holds on the locked slots have come to their end.
+    pub due: Vec<Uuid>,
 }
 
 /// The ledgers of some plans, one for each organisation, in one round trip. Plans are sorted by organisation.
@@ -200,6 +67,9 @@ pub async fn load(client: &Object, plans: &[(Uuid, Plan)], locks: Locks) -> Resu
 /// Keys of one sort, each with its organisation: two lists of one length.
 type Ids = (Vec<Uuid>, Vec<Uuid>);
 
+/// Names of one sort, each with its organisation.
+type Named<'p> = (Vec<Uuid>, Vec<&'p str>);
+
 /// Plans as lists of keys, which the statements take.
 struct Keys<'p> {
     org_ids: Vec<Uuid>,
@@ -207,7 +77,13 @@ struct Keys<'p> {
     contacts: Ids,
     bookings: Ids,
     offerings: Ids,
+    offerings_to_lock: Ids,
+    offering_names: Named<'p>,
     slots_to_see: Ids,
+    payments: Ids,
+    trips: Ids,
+    travellers: Ids,
+    references: Named<'p>,
     remembered: RememberedKeys<'p>,
     identities: Identities<'p>,
 }
@@ -242,6 +118,19 @@ struct Reads {
     seen: Place,
     identities: Place,
     remembered: Place,
+    offerings_locked: Place,
+    offering_names: Place,
+    named_payments: Place,
+    money: Money,
+}
+
+/// Where the rows of trips and money will be.
+struct Money {
+    trips: [Place; 2],
+    payments: [Place; 3],
+    bookings: Place,
+    refunds: Place,
+    due: Place,
 }
 
 impl<'p> Keys<'p> {
@@ -266,7 +155,13 @@ impl<'p> Keys<'p> {
             contacts: pairs(plans, |plan| &plan.contacts),
             bookings: pairs(plans, |plan| &plan.bookings),
             offerings: pairs(plans, |plan| &plan.offerings),
+            offerings_to_lock: pairs(plans, |plan| &plan.offerings_to_lock),
+            offering_names: named(plans, |plan| &plan.offering_names),
             slots_to_see: pairs(plans, |plan| &plan.slots_to_see),
+            payments: pairs(plans, |plan| &plan.payments),
+            trips: pairs(plans, |plan| &plan.trips),
+            travellers: pairs(plans, |plan| &plan.travellers),
+            references: named(plans, |plan| &plan.references),
             remembered,
             identities,
         }
@@ -281,6 +176,7 @@ impl<'p> Keys<'p> {
         let mut by_id = |(org_ids, ids): &'a Ids, sql: &'a str| {
             flight.push_if(!ids.is_empty(), sql, || vec![Box::new(org_ids), Box::new(ids)])
         };
+        let offerings_locked = by_id(&self.offerings_to_lock, &OFFERINGS_LOCKED);
         let slots = by_id(&self.slots, slots_sql);
         let contacts = by_id(&self.contacts, contacts_sql);
         // From here on everything is read after the locks.
@@ -288,6 +184,22 @@ impl<'p> Keys<'p> {
         let slots_offerings = by_id(&self.slots, &OFFERINGS_OF_SLOTS);
         let named = by_id(&self.bookings, &BOOKINGS_BY_ID);
         let seen = by_id(&self.slots_to_see, &SLOTS_SEEN);
+        let money = Money {
+            trips: [by_id(&self.trips, &TRIPS), by_id(&self.travellers, &TRIPS_OF_TRAVELLERS)],
+            payments: [
+                by_id(&self.payments, &PAYMENTS),
+                by_id(&self.trips, &PAYMENTS_OF_TRIPS),
+                by_id(&self.travellers, &PAYMENTS_OF_TRAVELLERS),
+            ],
+            bookings: by_id(&self.payments, &BOOKINGS_OF_PAYMENTS),
+            refunds: by_id(&self.payments, &REFUNDS),
+            due: by_id(&self.slots, &DUE_HOLDS),
+        };
+        let mut by_name = |(org_ids, names): &'a Named<'p>, sql: &'a str| {
+            flight.push_if(!names.is_empty(), sql, || vec![Box::new(org_ids), Box::new(names)])
+        };
+        let offering_names = by_name(&self.offering_names, &OFFERINGS_NAMED);
+        let named_payments = by_name(&self.references, &PAYMENTS_NAMED);
         let (contacts_orgs, contact_ids) = &self.contacts;
         // An answer that changes nothing needs no balance.
         let balances = flight.push_if(locks == Locks::Take && !contact_ids.is_empty(), &BALANCES, || {
@@ -319,8 +231,16 @@ impl<'p> Keys<'p> {
             seen,
             identities,
             remembered,
+            offerings_locked,
+            offering_names,
+            named_payments,
+            money,
         }
     }
+}
+
+fn named<'p>(plans: &'p [(Uuid, Plan)], list: impl Fn(&'p Plan) -> &'p BTreeSet<String>) -> Named<'p> {
+    plans.iter().flat_map(|(org_id, plan)| list(plan).iter().map(|name| (*org_id, name.as_str()))).unzip()
 }
 
 impl Reads {
@@ -329,7 +249,7 @@ impl Reads {
         let now: Option<Timestamp> = landed.rows(self.orgs).first().map(|row| row.try_get(0)).transpose()?;
         let mut ledgers = Vec::with_capacity(org_ids.len());
         for row in landed.rows(self.orgs) {
-            ledgers.push((row.try_get(4)?, Ledger::new(org_rules(row)?)));
+            ledgers.push((row.try_get(5)?, Ledger::new(org_rules(row)?)));
         }
         ledgers.sort_by_key(|(org_id, _)| *org_id);
         if let Some(missing) = org_ids.iter().find(|id| of_org(&mut ledgers, **id).is_err()) {
@@ -337,7 +257,36 @@ impl Reads {
         }
         self.fill(&mut ledgers, landed)?;
         let now = now.unwrap_or_default();
-        Ok(ledgers.into_iter().map(|(org_id, ledger)| Loaded { org_id, ledger, now }).collect())
+        let mut due = self.due(landed)?;
+        let loaded = |(org_id, ledger)| Loaded { org_id, ledger, now, due: due.remove(&org_id).unwrap_or_default() };
+        Ok(ledgers.into_iter().map(loaded).collect())
+    }
+
+    fn due(&self, landed: &Landed) -> Result<HashMap<Uuid, Vec<Uuid>>, StoreError> {
+        let mut due: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
+        for row in landed.rows(self.money.due) {
+            let (payment_id, org_id): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(1)?);
+            let of_org = due.entry(org_id).or_default();
+            // A trip may hold seats on several of the slots.
+            if !of_org.contains(&payment_id) {
+                of_org.push(payment_id);
+            }
+        }
+        Ok(due)
+    }
+
+    fn fill_money(&self, ledgers: &mut [(Uuid, Ledger)], landed: &Landed) -> Result<(), StoreError> {
+        for row in self.money.trips.iter().flat_map(|place| landed.rows(*place)) {
+            ledger_of(ledgers, row)?.load_trip(trip_rows::trip(row)?);
+        }
+        let named = landed.rows(self.named_payments);
+        for row in self.money.payments.iter().flat_map(|place| landed.rows(*place)).chain(named) {
+            ledger_of(ledgers, row)?.load_payment(trip_rows::payment(row)?);
+        }
+        for row in landed.rows(self.money.refunds) {
+            ledger_of(ledgers, row)?.load_refund(trip_rows::refund(row)?);
+        }
+        Ok(())
     }
 
     /// Each row into the ledger of its organisation.
@@ -348,15 +297,20 @@ impl Reads {
         for row in landed.rows(self.contacts) {
             ledger_of(ledgers, row)?.load_contact(rows::contact(row)?);
         }
-        for row in landed.rows(self.offerings).iter().chain(landed.rows(self.slots_offerings)) {
+        for row in landed.rows(self.offering_names) {
+            ledger_of(ledgers, row)?.load_offering_name(row.try_get(0)?, row.try_get(1)?);
+        }
+        let offerings = [self.offerings, self.slots_offerings, self.offerings_locked];
+        for row in offerings.iter().flat_map(|place| landed.rows(*place)) {
             ledger_of(ledgers, row)?.load_offering(Arc::new(rows::offering(row)?));
         }
         for row in landed.rows(self.balances) {
             ledger_of(ledgers, row)?.load_balance(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         }
-        for row in landed.rows(self.bookings).iter().chain(landed.rows(self.named)) {
+        for row in [self.bookings, self.named, self.money.bookings].iter().flat_map(|place| landed.rows(*place)) {
             ledger_of(ledgers, row)?.load_booking(rows::booking(row)?);
         }
+        self.fill_money(ledgers, landed)?;
         for row in landed.rows(self.remembered) {
             let principal = Arc::from(row.try_get::<_, &str>(0)?);
             ledger_of(ledgers, row)?.load_remembered(principal, row.try_get(1)?, remembered_row(row)?);
@@ -381,6 +335,7 @@ fn org_rules(row: &Row) -> Result<OrgRules, StoreError> {
     Ok(OrgRules {
         slot_capacity_max: row.try_get(1)?,
         credit_kinds: kinds.into_iter().map(Arc::from).zip(labels).collect(),
+        currency: row.try_get(4)?,
     })
 }
 
