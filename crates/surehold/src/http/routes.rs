@@ -19,6 +19,7 @@ use super::app::App;
 use super::error::ApiError;
 use super::observe::{PanicAnswer, observe};
 use super::student::{batch_cancel, book, bookings, credits, login, sessions};
+use super::trips::{checkout, create_booking, give_up, webhook};
 use super::{health, metrics, openapi};
 
 type Routes = OpenApiRouter<Arc<App>>;
@@ -53,6 +54,25 @@ fn discussions() -> Routes {
         .routes(routes!(sessions::available_discussions))
         // POST /api/mock-discussions/create-booking
         .routes(routes!(book::create_discussion_booking))
+}
+
+/// The marketplace's travellers and servers: a user's token, or a service key.
+fn trips() -> Routes {
+    OpenApiRouter::new()
+        // POST /functions/v1/checkout
+        .routes(routes!(checkout::checkout))
+        // GET /functions/v1/checkout/{sessionId}
+        .routes(routes!(checkout::see_checkout))
+        // POST /functions/v1/create-booking
+        .routes(routes!(create_booking::create_booking_function))
+        // POST /functions/v1/bookings/{id}/cancel
+        .routes(routes!(give_up::cancel_trip_booking))
+        // POST /functions/v1/bookings/{id}/refund
+        .routes(routes!(give_up::refund_trip_booking))
+        // POST /functions/v1/webhook-stripe
+        .routes(routes!(webhook::webhook_stripe))
+        // POST /functions/v1/webhook-stripe/{org}
+        .routes(routes!(webhook::webhook_stripe_of_org))
 }
 
 /// Staff: an admin key.
@@ -102,6 +122,7 @@ fn all() -> Routes {
     OpenApiRouter::with_openapi(openapi::document())
         .merge(students())
         .merge(discussions())
+        .merge(trips())
         .merge(admin())
         .merge(operations())
 }

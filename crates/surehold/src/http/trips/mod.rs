@@ -1,0 +1,12 @@
+//! The marketplace's routes, with the shapes of the seed's functions: no envelope around a success, and an
+//! `errorCode` in a failure.
+
+pub mod checkout;
+pub mod create_booking;
+mod error;
+pub mod give_up;
+mod items;
+mod traveller;
+pub mod webhook;
+
+pub use error::TripError;
