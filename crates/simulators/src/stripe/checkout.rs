@@ -167,15 +167,18 @@ impl State {
         Ok(session)
     }
 
-    /// Ends the sessions whose time is over.
-    pub(super) fn expire_due(&mut self, now: i64) {
+    /// Ends the sessions whose time is over; says whether there were any.
+    pub(super) fn expire_due(&mut self, now: i64) -> bool {
+        let mut expired = false;
         while let Some((expires_at, id)) = self.open_until.first().cloned()
             && expires_at <= now
         {
             // Whatever comes of it, it is not looked at again: this loop ends.
             self.open_until.remove(&(expires_at, id.clone()));
             let _ = self.expire(&id, &Cause::default());
+            expired = true;
         }
+        expired
     }
 
     /// The buyer's bank wants the money back.

@@ -71,11 +71,14 @@ async fn resend(State(app): State<App>, Path(id): Path<String>) -> Answer {
 }
 
 async fn faults(State(app): State<App>) -> Answer {
-    app.shared.change(shown)
+    app.shared.read(shown)
 }
 
 async fn merge_faults(State(app): State<App>, body: String) -> Answer {
     let given: Value = serde_json::from_str(&body).map_err(not_understood)?;
+    if !given.is_object() {
+        return Err(ApiError::invalid("Faults are a JSON object."));
+    }
     app.shared.change(|state| {
         state.faults.faults = merged(&state.faults.faults, &given).map_err(not_understood)?;
         shown(state)
@@ -98,10 +101,10 @@ async fn set_webhooks(State(app): State<App>, body: String) -> Answer {
 }
 
 async fn whole_state(State(app): State<App>) -> Json<Value> {
-    Json(app.shared.change(|state| state.json()))
+    Json(app.shared.read(state::State::json))
 }
 
-fn shown(state: &mut state::State) -> Answer {
+fn shown(state: &state::State) -> Answer {
     Ok(Json(json!(state.faults.faults)))
 }
 

@@ -45,7 +45,9 @@ fn clash(name: &str) -> ApiError {
 
 /// The parts of `a[b][c]`; an empty part is the next place of an array.
 fn path_of(name: &str) -> Option<Vec<&str>> {
-    let Some((first, rest)) = name.split_once('[') else { return (!name.is_empty()).then(|| vec![name]) };
+    let Some((first, rest)) = name.split_once('[') else {
+        return (!name.is_empty() && !name.contains(']')).then(|| vec![name]);
+    };
     let inner = rest.strip_suffix(']')?;
     let path: Vec<&str> = std::iter::once(first).chain(inner.split("][")).collect();
     let clean = path.iter().all(|part| !part.contains(['[', ']']));

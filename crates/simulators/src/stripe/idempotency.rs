@@ -90,6 +90,11 @@ impl Keys {
         }
     }
 
+    /// Keys whose first request is in flight.
+    pub(super) fn in_flight(&self) -> usize {
+        self.uses.values().filter(|known| known.saved.is_none()).count()
+    }
+
     /// Sets the key free: execution did not begin.
     pub(super) fn forget(&mut self, key: &str) {
         self.uses.remove(key);

@@ -98,7 +98,7 @@ fn view_of(session: &Session, awaits_transfer: bool) -> View {
 }
 
 async fn show(State(app): State<App>, Path(id): Path<String>, RawQuery(query): RawQuery) -> Response {
-    let found = app.shared.change(|state| {
+    let found = app.shared.read(|state| {
         let session = state.sessions.get(&id)?;
         Some((session.clone(), view_of(session, state.awaits_transfer(session))))
     });

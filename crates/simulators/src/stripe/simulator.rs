@@ -138,32 +138,32 @@ impl Simulator {
 
     /// All sessions, oldest first.
     pub fn sessions(&self) -> Vec<Session> {
-        self.shared.change(|state| state.sessions.iter().cloned().collect())
+        self.shared.read(|state| state.sessions.iter().cloned().collect())
     }
 
     /// One session.
     pub fn session(&self, id: &str) -> Option<Session> {
-        self.shared.change(|state| state.sessions.get(id).cloned())
+        self.shared.read(|state| state.sessions.get(id).cloned())
     }
 
     /// All PaymentIntents, oldest first.
     pub fn payment_intents(&self) -> Vec<PaymentIntent> {
-        self.shared.change(|state| state.payment_intents.iter().cloned().collect())
+        self.shared.read(|state| state.payment_intents.iter().cloned().collect())
     }
 
     /// All charges, oldest first.
     pub fn charges(&self) -> Vec<Charge> {
-        self.shared.change(|state| state.charges.iter().cloned().collect())
+        self.shared.read(|state| state.charges.iter().cloned().collect())
     }
 
     /// All refunds, oldest first.
     pub fn refunds(&self) -> Vec<Refund> {
-        self.shared.change(|state| state.refunds.iter().cloned().collect())
+        self.shared.read(|state| state.refunds.iter().cloned().collect())
     }
 
     /// All events, oldest first, as the API answers them.
     pub fn events(&self) -> Vec<Value> {
-        self.shared.change(|state| state.events.iter().map(Event::json).collect())
+        self.shared.read(|state| state.events.iter().map(Event::json).collect())
     }
 
     /// How many calls of a kind there were, such as `POST /v1/checkout/sessions/{id}/expire`.
@@ -178,14 +178,13 @@ impl Simulator {
 
     /// All objects, as `GET /_simulator/state` shows them.
     pub fn state(&self) -> Value {
-        self.shared.change(|state| state.json())
+        self.shared.read(State::json)
     }
 
     /// Waits until a condition holds. It is looked at after every change.
     pub async fn until(&self, condition: impl Fn(&Simulator) -> bool) {
         let mut changes = self.shared.subscribe();
         loop {
-            // Only looking: a condition that changed the state would wake itself for ever.
             changes.mark_unchanged();
             if condition(self) {
                 return;

@@ -64,6 +64,7 @@ impl State {
             "refunds": self.refunds.iter().map(Refund::json).collect::<Vec<_>>(),
             "events": self.events.iter().map(Event::json).collect::<Vec<_>>(),
             "requests": self.requests,
+            "keys_in_flight": self.keys.in_flight(),
             "webhooks": self.outbox.json(),
             "faults": self.faults.faults,
         })
@@ -92,7 +93,19 @@ impl Shared {
         result
     }
 
-    /// Looks at the state, and tells nobody.
+    /// Looks at the state, as callers see it. Tells others only if a session's time was over.
+    pub(super) fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        let mut state = self.lock();
+        let expired = state.expire_due(clock::now());
+        let result = read(&state);
+        drop(state);
+        if expired {
+            self.changes.send_replace(());
+        }
+        result
+    }
+
+    /// Looks at the state as it is, and tells nobody.
     pub(super) fn look<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
         look(&mut self.lock())
     }
