@@ -12,8 +12,8 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
 use super::admin::{
-    attendance, audit, bookings as admin_bookings, contacts, credits as admin_credits, laws, refunds, session_changes,
-    sessions as admin_sessions, test_orgs,
+    attendance, audit, bookings as admin_bookings, contacts, credits as admin_credits, laws, payments, refunds,
+    session_changes, sessions as admin_sessions, test_orgs,
 };
 use super::app::App;
 use super::error::ApiError;
@@ -102,6 +102,14 @@ fn admin() -> Routes {
         .routes(routes!(refunds::batch_refund))
         // PATCH /api/admin/bookings/{id}/attendance
         .routes(routes!(attendance::mark_attendance))
+        // POST /api/admin/payments, GET /api/admin/payments
+        .routes(routes!(payments::record_payment, payments::list_payments))
+        // GET /api/admin/payments/{id}
+        .routes(routes!(payments::get_payment))
+        // POST /api/admin/payments/{id}/release
+        .routes(routes!(payments::release_payment))
+        // POST /api/admin/payments/{id}/unflag
+        .routes(routes!(payments::unflag_payment))
         // GET /api/admin/audit
         .routes(routes!(audit::audit))
         // GET /api/admin/laws

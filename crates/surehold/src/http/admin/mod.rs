@@ -6,6 +6,7 @@ pub mod bookings;
 pub mod contacts;
 pub mod credits;
 pub mod laws;
+pub mod payments;
 pub mod refunds;
 pub mod session_changes;
 pub mod sessions;

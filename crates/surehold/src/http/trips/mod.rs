@@ -10,3 +10,4 @@ mod traveller;
 pub mod webhook;
 
 pub use error::TripError;
+pub use traveller::USER_ID;
