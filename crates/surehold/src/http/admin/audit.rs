@@ -73,6 +73,7 @@ pub struct AuditEntry {
     /// The person the actor did it for.
     pub on_behalf_of: Option<String>,
     /// The event of Stripe's that caused it, `evt_…`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stripe_event_id: Option<String>,
     /// Shared by all changes of one request.
     pub command_id: Uuid,
