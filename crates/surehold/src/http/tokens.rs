@@ -61,6 +61,7 @@ mod tests {
             hosts: Vec::new(),
             location_time_zones: Default::default(),
             slot_capacity_max: 100,
+            currency: "usd".to_owned(),
             token_secret: secret.to_vec(),
             is_test: false,
             closed_at: None,

@@ -25,6 +25,8 @@ pub struct OrgRow {
     pub location_time_zones: BTreeMap<String, String>,
     /// The largest capacity that a slot may have.
     pub slot_capacity_max: i32,
+    /// What its experiences are sold in: ISO 4217, lower case.
+    pub currency: String,
     /// Signs its students' bearer tokens.
     pub token_secret: Vec<u8>,
     /// Made by a test: never found by host or by being the only one.
@@ -36,7 +38,7 @@ pub struct OrgRow {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, slug, name, time_zone, hosts, location_time_zones, slot_capacity_max, token_secret, is_test, ",
+            "SELECT id, slug, name, time_zone, hosts, location_time_zones, slot_capacity_max, currency, token_secret, is_test, ",
             "closed_at FROM orgs ",
             $rest
         )
@@ -92,6 +94,7 @@ fn read(row: &Row) -> Result<OrgRow, StoreError> {
         location_time_zones: serde_json::from_value(zones)
             .map_err(|e| StoreError::Corrupt(format!("location_time_zones of org {id}: {e}")))?,
         slot_capacity_max: row.try_get("slot_capacity_max")?,
+        currency: row.try_get("currency")?,
         token_secret: row.try_get("token_secret")?,
         is_test: row.try_get("is_test")?,
         closed_at: row.try_get("closed_at")?,

@@ -16,6 +16,7 @@ fn org() -> OrgRow {
         hosts: Vec::new(),
         location_time_zones: BTreeMap::from([("Calgary".to_owned(), "America/Edmonton".to_owned())]),
         slot_capacity_max: 100,
+        currency: "usd".to_owned(),
         token_secret: Vec::new(),
         is_test: false,
         closed_at: None,

@@ -156,6 +156,7 @@ async fn read_open(app: &App, acting: &Acting, mut fields: Fields) -> Result<Ope
         status: status.unwrap_or(usual_status),
         activates_at,
         price_minor: None,
+        one_per_start: false,
         prerequisites: resolve_prerequisites(app, org.id, required).await?,
         hubspot_id: None,
     })
