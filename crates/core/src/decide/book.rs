@@ -122,7 +122,10 @@ pub(super) fn book(act: &mut Act<'_>, c: &Book) -> Result<Outcome, Stop> {
 }
 
 fn check_expectations(c: &Book, slot: &Slot, offering: &Offering) -> Result<(), Refusal> {
-    if c.expected.family.is_some() && offering.family == Family::Experience && c.expected.family != Some(Family::Experience) {
+    if c.expected.family.is_some()
+        && offering.family == Family::Experience
+        && c.expected.family != Some(Family::Experience)
+    {
         // Trips are not sold here; that they exist is nobody's business here either.
         return Err(Refusal::SlotNotFound);
     }

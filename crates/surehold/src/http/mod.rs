@@ -25,6 +25,7 @@ mod routes;
 mod session_json;
 mod student;
 mod tokens;
+mod trips;
 
 pub use access::Access;
 pub use app::App;

@@ -41,6 +41,7 @@ is in `details.idempotency_key`.
     tags(
         (name = "students", description = "Log in, find exams, book, cancel"),
         (name = "discussions", description = "The same for mock discussions"),
+        (name = "trips", description = "Find experiences and their slots"),
         (name = "admin", description = "Sessions, contacts, credits, refunds and the audit log; with an admin key"),
         (name = "health", description = "For operators of the server"),
     )
@@ -77,7 +78,7 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
 }
 
 fn add_common_answers(operation: &mut Operation, path: &str) {
-    if !path.starts_with("/api/") {
+    if !path.starts_with("/api/") && !path.starts_with("/functions/") {
         return;
     }
     let has_body = operation.request_body.is_some();

@@ -38,8 +38,9 @@ impl Catalogue {
     }
 }
 
-static OFFERINGS: LazyLock<String> =
-    LazyLock::new(|| format!("SELECT {} FROM offerings WHERE org_id = $1 AND family <> 'experience' ORDER BY name", rows::OFFERING));
+static OFFERINGS: LazyLock<String> = LazyLock::new(|| {
+    format!("SELECT {} FROM offerings WHERE org_id = $1 AND family <> 'experience' ORDER BY name", rows::OFFERING)
+});
 const KINDS: &str = "SELECT kind, token_label FROM credit_kinds WHERE org_id = $1 ORDER BY position, kind";
 
 /// Every statement of this file, for the test that prepares them.

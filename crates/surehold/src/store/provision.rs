@@ -172,12 +172,7 @@ async fn refuse_taken_hosts(transaction: &Transaction<'_>, org: &NewOrg) -> Resu
     Err(StoreError::Unfit(format!("the host {host} belongs to the organisation {slug:?} already")))
 }
 
-async fn insert_org(
-    transaction: &Transaction<'_>,
-    id: Uuid,
-    org: &NewOrg,
-    currency: &str,
-) -> Result<(), StoreError> {
+async fn insert_org(transaction: &Transaction<'_>, id: Uuid, org: &NewOrg, currency: &str) -> Result<(), StoreError> {
     let zones: BTreeMap<&str, &str> = LOCATIONS.iter().copied().collect();
     let zones = serde_json::to_value(zones).expect("text is always JSON");
     let secret: [u8; 32] = rand::random();

@@ -1,0 +1,4 @@
+//! Travellers' routes.
+
+pub mod catalogue;
+pub mod refusals;
