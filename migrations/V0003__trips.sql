@@ -22,6 +22,9 @@ ALTER TABLE offerings
 
 -- What a guest of this slot pays instead of the offering's price.
 ALTER TABLE slots ADD COLUMN price_minor bigint CONSTRAINT slots_price CHECK (price_minor >= 0);
+-- An experience's slots by date and start: each start once, which the lock of the offering's row sees to (slots of
+-- exams may begin together). No column of it changes with a booking.
+CREATE INDEX slots_by_offering ON slots (org_id, offering_id, local_date, local_start);
 
 -- The bookings that are paid together.
 CREATE TABLE trips (

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use jiff::civil;
 use uuid::Uuid;
 
 use crate::rows::{
     Balances, Booking, BookingStatus, Contact, CreditEntry, CreditKind, Entity, JournalRow, Offering, OrgRules,
-    Payment, Refund, Remembered, Slot, StripeEvent, Trip,
+    Payment, Refund, Remembered, Slot, SlotStatus, StripeEvent, Trip,
 };
 
 /// What is remembered under one key, by whose it is: each principal has keys of its own.
@@ -19,6 +20,7 @@ pub struct Ledger {
     /// The organisation's settings.
     pub org: OrgRules,
     slots: HashMap<Uuid, Slot>,
+    unlocked_slots: HashMap<Uuid, Slot>,
     offerings: HashMap<Uuid, Arc<Offering>>,
     contacts: HashMap<Uuid, Contact>,
     identities: HashMap<(String, String), Uuid>,
@@ -89,6 +91,7 @@ impl Ledger {
         Ledger {
             org,
             slots: HashMap::new(),
+            unlocked_slots: HashMap::new(),
             offerings: HashMap::new(),
             contacts: HashMap::new(),
             identities: HashMap::new(),
@@ -113,6 +116,11 @@ impl Ledger {
     pub fn load_slot(&mut self, slot: Slot) {
         self.slots_seen.insert(slot.id);
         self.slots.insert(slot.id, slot);
+    }
+
+    /// Adds a slot without its lock, for [`Ledger::slot_starting`]: nothing is decided on its seats.
+    pub fn load_unlocked_slot(&mut self, slot: Slot) {
+        self.unlocked_slots.insert(slot.id, slot);
     }
 
     /// Notes that a slot exists, without its lock.
@@ -188,6 +196,16 @@ impl Ledger {
     /// A locked slot.
     pub fn slot(&self, id: Uuid) -> Option<&Slot> {
         self.slots.get(&id)
+    }
+
+    /// The slot of an offering that begins at a local date and time and is not cancelled, locked or not.
+    pub fn slot_starting(&self, offering_id: Uuid, date: civil::Date, start: civil::Time) -> Option<&Slot> {
+        // What was changed in this batch is among the locked ones.
+        let unlocked = self.unlocked_slots.values().filter(|slot| !self.slots.contains_key(&slot.id));
+        self.slots.values().chain(unlocked).find(|slot| {
+            (slot.offering_id, slot.local_date, slot.local_start) == (offering_id, date, start)
+                && slot.status != SlotStatus::Cancelled
+        })
     }
 
     /// Whether a slot exists, locked or not.

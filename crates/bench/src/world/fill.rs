@@ -104,6 +104,7 @@ async fn fill_org(client: &mut Client, number: usize, size: &Size) -> anyhow::Re
         slug: format!("school-{number}"),
         name: format!("School {number}"),
         time_zone: "America/Toronto".to_owned(),
+        currency: "usd".to_owned(),
         hosts: Vec::new(),
         is_test: false,
     };

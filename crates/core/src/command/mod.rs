@@ -289,6 +289,9 @@ pub struct OpenSlot {
     /// Price of one guest in minor units, instead of the offering's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price_minor: Option<i64>,
+    /// The offering has one slot per date and start: one that is there and not cancelled is the answer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub one_per_start: bool,
     /// What HubSpot knows it as.
     pub hubspot_id: Option<String>,
 }
@@ -350,6 +353,17 @@ pub struct WantedIdentity {
     pub of_contact: Option<Uuid>,
 }
 
+/// A local date and start of an offering, whose slot matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WantedStart {
+    /// Of which offering.
+    pub offering_id: Uuid,
+    /// Local date.
+    pub local_date: civil::Date,
+    /// Local start.
+    pub local_start: civil::Time,
+}
+
 /// The rows that a command needs, known before anything is locked.
 #[derive(Debug, Default)]
 pub struct Needs {
@@ -377,6 +391,8 @@ pub struct Needs {
     pub offerings_to_lock: Vec<Uuid>,
     /// Offerings to look for by name.
     pub offering_names: Vec<String>,
+    /// Slots to look for by date and start, under the lock of their offering; they are not locked themselves.
+    pub starts: Vec<WantedStart>,
 }
 
 impl Command {
@@ -412,7 +428,17 @@ impl Command {
                 }
             }
             Command::OpenSlot(c) => {
-                needs.offerings.push(c.offering_id);
+                if c.one_per_start {
+                    // The offering's row is the lock of its starts: two that open the same one meet there.
+                    needs.offerings_to_lock.push(c.offering_id);
+                    needs.starts.push(WantedStart {
+                        offering_id: c.offering_id,
+                        local_date: c.times.local_date,
+                        local_start: c.times.local_start,
+                    });
+                } else {
+                    needs.offerings.push(c.offering_id);
+                }
                 needs.slots_to_see.extend(&c.prerequisites);
             }
             Command::ChangeSlot(c) => {

@@ -10,7 +10,7 @@ use crate::decide::{Act, Stop};
 use crate::key::derived;
 use crate::outcome::{Answer, Booked, Outcome};
 use crate::refusal::Refusal;
-use crate::rows::{Booking, BookingStatus, CreditKind, EntryReason, Offering, PaidBy, Slot, SlotStatus};
+use crate::rows::{Booking, BookingStatus, CreditKind, EntryReason, Family, Offering, PaidBy, Slot, SlotStatus};
 
 /// The label that a booking shows when nothing paid for it.
 const OVERRIDE_LABEL: &str = "Admin Override";
@@ -122,6 +122,13 @@ pub(super) fn book(act: &mut Act<'_>, c: &Book) -> Result<Outcome, Stop> {
 }
 
 fn check_expectations(c: &Book, slot: &Slot, offering: &Offering) -> Result<(), Refusal> {
+    if c.expected.family.is_some()
+        && offering.family == Family::Experience
+        && c.expected.family != Some(Family::Experience)
+    {
+        // Trips are not sold here; that they exist is nobody's business here either.
+        return Err(Refusal::SlotNotFound);
+    }
     if c.expected.family.is_some_and(|family| family != offering.family) {
         return Err(Refusal::WrongFamily { actual: offering.name.clone() });
     }

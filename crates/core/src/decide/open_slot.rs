@@ -1,4 +1,8 @@
 //! Open a slot.
+//!
+//! An experience has one slot per date and start. No index says so: slots of all families share a table, and those
+//! of exams may begin together. The lock of the offering's row does, under which the slots that are there are read.
+//! Opening is rare, and bookings do not take that lock, so it costs them nothing.
 
 use std::collections::BTreeMap;
 
@@ -35,6 +39,11 @@ pub(super) fn open_slot(act: &mut Act<'_>, c: &OpenSlot) -> Result<Outcome, Stop
         return Err(Refusal::Invalid(wrong).into());
     }
     check_prerequisite_slots(act, &c.prerequisites)?;
+    let (date, start) = (c.times.local_date, c.times.local_start);
+    if let Some(there) = act.ledger.slot_starting(offering.id, date, start).filter(|_| c.one_per_start) {
+        let (id, answer) = (there.id, Answer::SlotOpened(saved(there, false)));
+        return act.unchanged(Entity::Slot, id, answer, None);
+    }
 
     // Effects.
     let slot = Slot {
@@ -66,13 +75,17 @@ pub(super) fn open_slot(act: &mut Act<'_>, c: &OpenSlot) -> Result<Outcome, Stop
         act.ledger.link_hubspot(Entity::Slot, slot.id, hubspot_id.clone());
     }
     act.journal_slot("slot.opened", None, &slot, None);
-    let answer = SlotSaved {
+    let answer = saved(&slot, true);
+    act.ledger.insert_slot(slot);
+    act.done(Answer::SlotOpened(answer), None)
+}
+
+fn saved(slot: &Slot, changed: bool) -> SlotSaved {
+    SlotSaved {
         slot_id: slot.id,
         version: slot.edit_version,
         withheld: slot.withheld,
         available: slot.available(),
-        changed: true,
-    };
-    act.ledger.insert_slot(slot);
-    act.done(Answer::SlotOpened(answer), None)
+        changed,
+    }
 }

@@ -82,6 +82,7 @@ pub fn open(offering_id: Uuid, day: Date) -> OpenSlot {
         activates_at: None,
         prerequisites: Vec::new(),
         price_minor: None,
+        one_per_start: false,
         hubspot_id: None,
     }
 }

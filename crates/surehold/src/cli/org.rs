@@ -33,6 +33,9 @@ pub struct CreateArgs {
     /// Time zone of sessions whose location says nothing else, such as America/Toronto.
     #[arg(long, value_name = "ZONE")]
     time_zone: String,
+    /// What its experiences are sold in: a code of ISO 4217, such as usd or eur.
+    #[arg(long, value_name = "CODE", default_value = crate::currency::USUAL)]
+    currency: String,
     /// Host name whose requests belong to it; may be given several times.
     #[arg(long = "host", value_name = "HOST")]
     hosts: Vec<String>,
@@ -76,6 +79,7 @@ async fn create(client: &mut Client, args: &CreateArgs) -> anyhow::Result<ExitCo
         slug: args.slug.clone(),
         name: args.name.clone(),
         time_zone: args.time_zone.clone(),
+        currency: args.currency.clone(),
         hosts: args.hosts.clone(),
         is_test: false,
     };

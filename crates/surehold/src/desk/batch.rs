@@ -79,7 +79,8 @@ async fn after(fault: Fault, group: Vec<Job>) -> Vec<Vec<Job>> {
             halves(still_trying(group))
         }
         Fault::Statement(Failure::LockTimeout, why) => apart(group, &why, |needs| {
-            needs.slots.first().or(needs.bookings.first()).or(needs.contacts.first()).copied()
+            let first = needs.slots.first().or(needs.bookings.first()).or(needs.contacts.first());
+            first.or(needs.offerings_to_lock.first()).copied()
         }),
         Fault::Statement(Failure::ContactLocked, why) => {
             apart(group, &why, |needs| needs.contacts.first().or(needs.bookings.first()).copied())

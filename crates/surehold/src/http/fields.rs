@@ -171,6 +171,25 @@ impl Fields {
         self.optional(name, |value| value.as_object().cloned().ok_or_else(|| "must be an object".to_owned()))
     }
 
+    /// A nested object, read by a reader of its own; its bad fields are named `outer.inner`.
+    pub fn nested<T>(&mut self, name: Name, read: impl FnOnce(&mut Fields) -> T) -> Option<T> {
+        let mut inner = Fields::new(self.object(name)?);
+        let value = read(&mut inner);
+        for (field, problem) in inner.problems {
+            self.problem(format!("{}.{field}", name.own()), problem);
+        }
+        Some(value)
+    }
+
+    /// Refuses a change that names nothing to change.
+    pub fn must_mention_one_of(&self, known: &[Name]) -> Result<(), ApiError> {
+        if known.iter().any(|name| self.mentions(*name)) {
+            return Ok(());
+        }
+        let names: Vec<_> = known.iter().map(|name| name.own()).collect();
+        Err(ApiError::invalid_field("body", format!("must name something to change: {}", names.join(", "))))
+    }
+
     /// Notes that a field is bad. The first problem of a field is the one that is told.
     pub fn problem(&mut self, field: impl Into<String>, problem: impl Into<String>) {
         self.problems.entry(field.into()).or_insert(problem.into());
@@ -273,6 +292,15 @@ mod tests {
         let name = Name(&["x"]);
         assert_eq!(fields(json!({ "x": null })).clearable(name, kinds::date), Some(None));
         assert_eq!(fields(json!({})).clearable(name, kinds::date), None);
+    }
+
+    #[test]
+    fn bad_fields_of_a_nested_object_are_named_with_it() {
+        let (outer, inner) = (Name(&["repeat"]), Name(&["until"]));
+        let mut f = fields(json!({ "repeat": { "until": "soon" } }));
+        assert_eq!(f.nested(outer, |f| f.optional(inner, kinds::date)), Some(None));
+        assert!(!f.are_good(&[Name(&["repeat.until"])]));
+        assert_eq!(fields(json!({})).nested(outer, |_| ()), None);
     }
 
     #[test]

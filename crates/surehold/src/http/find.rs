@@ -61,7 +61,8 @@ pub fn no_contact() -> ApiError {
     ApiError::not_found("CONTACT_NOT_FOUND", "There is no such contact.")
 }
 
-/// The id of a session. A UUID is taken as it is: whoever uses it finds out whether it exists.
+/// The id of a session. A UUID is taken as it is: whoever uses it finds out whether it exists, and whether it is a
+/// session and no slot of an experience.
 pub async fn session_id(app: &App, org_id: Uuid, reference: &str) -> Result<Uuid, ApiError> {
     let digits = match form(reference) {
         Form::Id(id) => return Ok(id),

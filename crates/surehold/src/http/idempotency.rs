@@ -18,6 +18,11 @@ const LENGTH_MAX: usize = 255;
 pub struct IdempotencyKey(Option<String>);
 
 impl IdempotencyKey {
+    /// The caller's key, if there is one.
+    pub fn given(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+
     /// The key of the request's one command.
     pub fn key(self) -> Key {
         match self.0 {

@@ -4,7 +4,7 @@
 //! parameters of statements and members of JSON, never parts of them.
 
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
@@ -135,7 +135,9 @@ pub enum Moment {
 }
 
 /// Years in which things take place. Others are slips of the keyboard, and the database knows fewer than we.
-const YEARS: std::ops::RangeInclusive<i16> = 2000..=2200;
+const YEARS: std::ops::RangeInclusive<i16> = 2000..=YEAR_MAX;
+/// The last of them.
+pub const YEAR_MAX: i16 = 2200;
 /// What is wrong with a moment in another year.
 pub const WRONG_YEAR: &str = "must be between the years 2000 and 2200";
 
@@ -179,6 +181,29 @@ pub fn small_integer(min: i32, max: i32) -> impl Fn(&Value) -> Read<i32> {
         let number = integer(i64::from(min), i64::from(max))(value)?;
         i32::try_from(number).map_err(|_| format!("must be a whole number from {min} to {max}"))
     }
+}
+
+/// A price of up to eight digits, as many as Stripe takes, in the minor unit of its currency.
+pub fn money(value: &Value) -> Read<i64> {
+    const MAX: i64 = 99_999_999;
+    integer(0, MAX)(value)
+        .map_err(|_| format!("must be a whole number from 0 to {MAX}, in minor units: 4900 is 49.00 dollars"))
+}
+
+/// A day of the week, by its English name or the first three letters of it.
+pub fn weekday(value: &Value) -> Read<Weekday> {
+    const DAYS: [(&str, Weekday); 7] = [
+        ("monday", Weekday::Monday),
+        ("tuesday", Weekday::Tuesday),
+        ("wednesday", Weekday::Wednesday),
+        ("thursday", Weekday::Thursday),
+        ("friday", Weekday::Friday),
+        ("saturday", Weekday::Saturday),
+        ("sunday", Weekday::Sunday),
+    ];
+    let given = value.as_str().map(|text| text.trim().to_ascii_lowercase()).unwrap_or_default();
+    let found = DAYS.into_iter().find(|(name, _)| *name == given || name[..3] == given);
+    found.map(|(_, day)| day).ok_or_else(|| "must be one of: mon, tue, wed, thu, fri, sat, sun".to_owned())
 }
 
 /// True or false, also as text.
@@ -316,6 +341,19 @@ mod tests {
             assert!(note(&json!(bad)).is_err() && text(9)(&json!(bad)).is_err(), "{bad:?}");
         }
         assert!(text(9)(&json!("a\nb")).is_err() && reference(&json!("a\tb")).is_err());
+    }
+
+    #[test]
+    fn money_is_whole_and_days_have_names() {
+        assert_eq!((money(&json!(4900)), money(&json!("0"))), (Ok(4900), Ok(0)));
+        for bad in [json!(49.5), json!(-1), json!(100_000_000), json!("49.00"), json!("$49")] {
+            assert!(money(&bad).is_err_and(|problem| problem.contains("minor units")), "{bad}");
+        }
+        assert_eq!((weekday(&json!("Mon")), weekday(&json!("sunday"))), (Ok(Weekday::Monday), Ok(Weekday::Sunday)));
+        for bad in [json!("m"), json!("mond"), json!(1), json!("")] {
+            assert!(weekday(&bad).is_err(), "{bad}");
+        }
+        assert!(uuid(&json!("7")).is_err() && uuid(&json!(7)).is_err());
     }
 
     #[test]

@@ -43,7 +43,7 @@ is in `details.idempotency_key`.
     tags(
         (name = "students", description = "Log in, find exams, book, cancel"),
         (name = "discussions", description = "The same for mock discussions"),
-        (name = "trips", description = "Check out a trip, pay, cancel; and what Stripe calls"),
+        (name = "trips", description = "Find experiences, check out a trip, pay, cancel; and what Stripe calls"),
         (name = "admin", description = "Sessions, contacts, credits, refunds and the audit log; with an admin key"),
         (name = "health", description = "For operators of the server"),
     )

@@ -52,6 +52,12 @@ impl Place for (String, String) {
     }
 }
 
+impl Place for (String, Uuid) {
+    fn is_possible(&self) -> bool {
+        !self.0.contains('\0')
+    }
+}
+
 impl<C: Place> Page<C> {
     /// Reads `limit` (`usual` if absent, at most `max`) and `cursor`.
     pub fn read(fields: &mut Fields, usual: i64, max: i64) -> Page<C> {

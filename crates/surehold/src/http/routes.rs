@@ -12,14 +12,14 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
 use super::admin::{
-    attendance, audit, bookings as admin_bookings, contacts, credits as admin_credits, laws, payments, refunds,
-    session_changes, sessions as admin_sessions, test_orgs,
+    attendance, audit, bookings as admin_bookings, contacts, credits as admin_credits, experiences, laws, payments,
+    refunds, session_changes, sessions as admin_sessions, slot_series, slots, test_orgs,
 };
 use super::app::App;
 use super::error::ApiError;
 use super::observe::{PanicAnswer, observe};
 use super::student::{batch_cancel, book, bookings, credits, login, sessions};
-use super::trips::{checkout, create_booking, give_up, webhook};
+use super::trips::{catalogue, checkout, create_booking, give_up, webhook};
 use super::{health, metrics, openapi};
 
 type Routes = OpenApiRouter<Arc<App>>;
@@ -56,9 +56,13 @@ fn discussions() -> Routes {
         .routes(routes!(book::create_discussion_booking))
 }
 
-/// The marketplace's travellers and servers: a user's token, or a service key.
+/// The marketplace's travellers and servers: a user's token, or a service key. What is on sale needs neither.
 fn trips() -> Routes {
     OpenApiRouter::new()
+        // GET /functions/v1/experiences
+        .routes(routes!(catalogue::experiences_on_sale))
+        // GET /functions/v1/experiences/{id}/slots
+        .routes(routes!(catalogue::slots_on_sale))
         // POST /functions/v1/checkout
         .routes(routes!(checkout::checkout))
         // GET /functions/v1/checkout/{sessionId}
@@ -120,6 +124,25 @@ fn admin() -> Routes {
         .routes(routes!(test_orgs::close_test_org))
 }
 
+/// Staff of a trips marketplace: an admin key.
+fn experiences() -> Routes {
+    OpenApiRouter::new()
+        // POST /api/admin/experiences, GET /api/admin/experiences
+        .routes(routes!(experiences::add_experience, experiences::list_experiences))
+        // GET /api/admin/experiences/{id}, PATCH /api/admin/experiences/{id}
+        .routes(routes!(experiences::get_experience, experiences::change_experience))
+        // POST /api/admin/experiences/{id}/slots
+        .routes(routes!(slot_series::open_slots))
+        // GET /api/admin/slots
+        .routes(routes!(slots::list_slots))
+        // GET /api/admin/slots/{id}, PATCH /api/admin/slots/{id}
+        .routes(routes!(slots::get_slot, slots::change_slot))
+        // POST /api/admin/slots/{id}/withhold
+        .routes(routes!(slots::withhold_slot_seats))
+        // POST /api/admin/slots/{id}/release
+        .routes(routes!(slots::release_slot_seats))
+}
+
 /// Operators of the server: no key.
 fn operations() -> Routes {
     // GET /health/live, GET /health/ready, GET /metrics
@@ -132,6 +155,7 @@ fn all() -> Routes {
         .merge(discussions())
         .merge(trips())
         .merge(admin())
+        .merge(experiences())
         .merge(operations())
 }
 

@@ -7,6 +7,7 @@ pub mod constraints;
 pub mod contacts;
 pub mod demo;
 pub mod error;
+pub mod experiences;
 pub mod flight;
 pub mod health;
 pub mod import_rows;

@@ -1,4 +1,5 @@
-//! What an organisation sells, and the kinds of credit that pay for it.
+//! What a school sells for credits, and the kinds of credit that pay for it. Experiences are sold for money, by other
+//! routes: see [`super::experiences`].
 
 use std::sync::{Arc, LazyLock};
 
@@ -8,7 +9,7 @@ use uuid::Uuid;
 
 use super::{StoreError, rows};
 
-/// The offerings and the kinds of credit of one organisation.
+/// The offerings of one organisation that are no experiences, and its kinds of credit.
 #[derive(Debug, Clone)]
 pub struct Catalogue {
     /// What is on sale, by name.
@@ -37,8 +38,9 @@ impl Catalogue {
     }
 }
 
-static OFFERINGS: LazyLock<String> =
-    LazyLock::new(|| format!("SELECT {} FROM offerings WHERE org_id = $1 ORDER BY name", rows::OFFERING));
+static OFFERINGS: LazyLock<String> = LazyLock::new(|| {
+    format!("SELECT {} FROM offerings WHERE org_id = $1 AND family <> 'experience' ORDER BY name", rows::OFFERING)
+});
 const KINDS: &str = "SELECT kind, token_label FROM credit_kinds WHERE org_id = $1 ORDER BY position, kind";
 
 /// Every statement of this file, for the test that prepares them.

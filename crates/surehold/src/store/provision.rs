@@ -8,6 +8,7 @@ use tokio_postgres::{Client, Transaction};
 use uuid::Uuid;
 
 use super::StoreError;
+use crate::currency;
 
 /// What a new organisation is called and where it is.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct NewOrg {
     pub name: String,
     /// IANA name of its time zone.
     pub time_zone: String,
+    /// What its experiences are sold in: an ISO 4217 code, in any case.
+    pub currency: String,
     /// Host names whose requests belong to it.
     pub hosts: Vec<String>,
     /// A test organisation: hidden, never mirrored.
@@ -91,11 +94,11 @@ const LOCATIONS: &[(&str, &str)] = &[
 ///
 /// [`StoreError::Unfit`] with a sentence about the field that is wrong, or a slug that is taken.
 pub async fn create_org(client: &mut Client, org: &NewOrg) -> Result<Uuid, StoreError> {
-    check(org)?;
+    let currency = check(org)?;
     let id = Uuid::now_v7();
     let transaction = client.transaction().await?;
     refuse_taken_hosts(&transaction, org).await?;
-    insert_org(&transaction, id, org).await?;
+    insert_org(&transaction, id, org, &currency).await?;
     insert_credit_kinds(&transaction, id).await?;
     for offering in OFFERINGS {
         insert_offering(&transaction, id, offering).await?;
@@ -104,7 +107,8 @@ pub async fn create_org(client: &mut Client, org: &NewOrg) -> Result<Uuid, Store
     Ok(id)
 }
 
-fn check(org: &NewOrg) -> Result<(), StoreError> {
+/// Checks what the database cannot. Returns the currency as it is kept.
+fn check(org: &NewOrg) -> Result<String, StoreError> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if org.slug.is_empty() || org.slug.len() > 63 || !org.slug.chars().all(plain) || org.slug.starts_with('-') {
         return Err(StoreError::Unfit(format!(
@@ -128,7 +132,12 @@ fn check(org: &NewOrg) -> Result<(), StoreError> {
             org.time_zone
         )));
     }
-    Ok(())
+    currency::parse(&org.currency).ok_or_else(|| {
+        StoreError::Unfit(format!(
+            "{:?} is not a currency. Use a code of ISO 4217 with three letters, such as usd or eur",
+            org.currency
+        ))
+    })
 }
 
 /// The hosts as they are kept.
@@ -163,16 +172,16 @@ async fn refuse_taken_hosts(transaction: &Transaction<'_>, org: &NewOrg) -> Resu
     Err(StoreError::Unfit(format!("the host {host} belongs to the organisation {slug:?} already")))
 }
 
-async fn insert_org(transaction: &Transaction<'_>, id: Uuid, org: &NewOrg) -> Result<(), StoreError> {
+async fn insert_org(transaction: &Transaction<'_>, id: Uuid, org: &NewOrg, currency: &str) -> Result<(), StoreError> {
     let zones: BTreeMap<&str, &str> = LOCATIONS.iter().copied().collect();
     let zones = serde_json::to_value(zones).expect("text is always JSON");
     let secret: [u8; 32] = rand::random();
     let hosts = hosts(org);
     let inserted = transaction
         .execute(
-            "INSERT INTO orgs (id, slug, name, time_zone, hosts, location_time_zones, token_secret, is_test)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            &[&id, &org.slug, &org.name, &org.time_zone, &hosts, &zones, &secret.as_slice(), &org.is_test],
+            "INSERT INTO orgs (id, slug, name, time_zone, hosts, location_time_zones, token_secret, is_test, currency)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            &[&id, &org.slug, &org.name, &org.time_zone, &hosts, &zones, &secret.as_slice(), &org.is_test, &currency],
         )
         .await;
     match inserted {
@@ -226,6 +235,7 @@ mod tests {
             slug: slug.to_owned(),
             name: name.to_owned(),
             time_zone: time_zone.to_owned(),
+            currency: "USD".to_owned(),
             hosts: Vec::new(),
             is_test: false,
         }
@@ -233,7 +243,7 @@ mod tests {
 
     #[test]
     fn an_organisation_needs_a_plain_slug_a_name_and_a_real_time_zone() {
-        assert!(check(&org("demo-2", "Demo", "America/Toronto")).is_ok());
+        assert_eq!(check(&org("demo-2", "Demo", "America/Toronto")).ok().as_deref(), Some("usd"));
         for wrong in [
             org("", "Demo", "UTC"),
             org("Demo", "Demo", "UTC"),
@@ -242,6 +252,7 @@ mod tests {
             org("demo", " ", "UTC"),
             org("demo", "De\u{1b}mo", "UTC"),
             org("demo", "Demo", "Toronto"),
+            NewOrg { currency: "dollars".to_owned(), ..org("demo", "Demo", "UTC") },
         ] {
             assert!(check(&wrong).is_err(), "{wrong:?}");
         }

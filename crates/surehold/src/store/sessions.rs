@@ -1,4 +1,5 @@
-//! Plain reads of slots, for the exam school: its sessions. Changes go through the desk.
+//! Plain reads of slots, for the exam school: its sessions. Changes go through the desk. Slots of experiences are not
+//! among them: see [`super::experiences`].
 
 use deadpool_postgres::ClientWrapper;
 use jiff::{Timestamp, civil};
@@ -56,7 +57,7 @@ macro_rules! select {
             "o.name AS offering, o.family, h.hubspot_id, now() AS now ",
             "FROM slots s JOIN offerings o ON o.org_id = s.org_id AND o.id = s.offering_id ",
             "LEFT JOIN hubspot_links h ON h.org_id = s.org_id AND h.entity = 'slot' AND h.entity_id = s.id ",
-            "WHERE s.org_id = $1 AND ",
+            "WHERE s.org_id = $1 AND o.family <> 'experience' AND ",
             $rest
         )
     };

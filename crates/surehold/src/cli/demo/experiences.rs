@@ -97,9 +97,10 @@ async fn open(
         activates_at: None,
         prerequisites: Vec::new(),
         price_minor: None,
+        one_per_start: true,
         hubspot_id: None,
     });
-    // The key names the day: a start on the same day, or one whose days overlap, opens nothing twice.
+    // One slot per start: a start on another day, whose days overlap, opens nothing twice.
     match submit(desk, org.id, format!("demo:slot:{}:{date}", experience.name), command).await {
         Ok(Answer::SlotOpened(saved)) => Ok(saved.slot_id),
         other => unexpected("open a sample slot", other),

@@ -84,6 +84,7 @@ async fn organisation(client: &mut Client) -> anyhow::Result<OrgRow> {
             slug: SLUG.to_owned(),
             name: "Demo Exams".to_owned(),
             time_zone: "America/Toronto".to_owned(),
+            currency: crate::currency::USUAL.to_owned(),
             hosts: Vec::new(),
             is_test: false,
         };

@@ -142,6 +142,7 @@ async fn open(
         status: if scheduled { SlotStatus::Scheduled } else { SlotStatus::Active },
         activates_at: scheduled.then_some(on_sale),
         price_minor: None,
+        one_per_start: false,
         prerequisites: if number == WITH_PREREQUISITE { vec![opened[0]] } else { Vec::new() },
         hubspot_id: None,
     });

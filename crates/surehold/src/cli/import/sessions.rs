@@ -261,6 +261,7 @@ async fn open(importer: &Importer, row: &SessionRow) -> RowResult {
         status: row.status,
         activates_at: row.activates_at,
         price_minor: None,
+        one_per_start: false,
         prerequisites: Vec::new(),
         hubspot_id: row.record_id.clone(),
     });

@@ -33,9 +33,10 @@ const LIMIT_MAX: i64 = 500;
 #[expect(dead_code, reason = "a schema: the fields are read by name")]
 #[into_params(parameter_in = Query)]
 pub struct AuditQuery {
-    /// `booking`, `slot` (also called `session`) or `contact`.
+    /// `booking`, `slot` (also called `session`), `contact`, `trip`, `payment`, `refund` or `offering` (also called
+    /// `experience`).
     pub entity: Option<String>,
-    /// Which one: its UUID; with `entity`, also its HubSpot number or human ID.
+    /// Which one: its UUID; with `entity` one of the first three, also its HubSpot number or human ID.
     pub entity_id: Option<String>,
     /// Who did it: `student:<contact id>`, `key:<api key id>`, `system:<part>`, or the email that an admin
     /// key acted for.
@@ -63,7 +64,7 @@ pub struct AuditEntry {
     /// What happened.
     #[schema(example = "booking.confirmed")]
     pub event: String,
-    /// To what: `booking`, `slot` or `contact`.
+    /// To what: `booking`, `slot`, `contact`, `trip`, `payment`, `refund` or `offering`.
     pub entity: String,
     /// Which one.
     pub entity_id: Uuid,
@@ -108,7 +109,7 @@ impl From<JournalEntry> for AuditEntry {
 
 /// Read the audit log.
 ///
-/// Every change of a booking, a session or a contact's credits, with who and when, before and after; the
+/// Every change of a booking, a session, a contact's credits, money or an experience, with who and when, before and after; the
 /// newest first. Entries are written in the transaction of their change and are never altered.
 #[utoipa::path(
     get, path = "/api/admin/audit", tag = "admin", security(("api_key" = [])), params(AuditQuery),
@@ -136,13 +137,28 @@ pub async fn audit(
 }
 
 fn read_filter(fields: &mut Fields) -> (JournalFilter, Option<String>) {
-    let words = kinds::one_of(&["booking", "slot", "session", "contact"]);
-    let entity = fields.optional(ENTITY, words).map(|word| if word == "session" { "slot" } else { word });
+    let words = kinds::one_of(&[
+        "booking",
+        "slot",
+        "session",
+        "contact",
+        "trip",
+        "payment",
+        "refund",
+        "offering",
+        "experience",
+    ]);
+    let entity = fields.optional(ENTITY, words).map(|word| match word {
+        "session" => "slot",
+        "experience" => "offering",
+        word => word,
+    });
+    let has_names = matches!(entity, Some("booking" | "slot" | "contact"));
     let reference = fields.optional(ENTITY_ID, |value| {
         let text = kinds::reference(value)?;
-        match entity.is_some() || Uuid::try_parse(&text).is_ok() {
+        match has_names || Uuid::try_parse(&text).is_ok() {
             true => Ok(text),
-            false => Err("must be a UUID, unless entity says what it is".to_owned()),
+            false => Err("must be a UUID, unless entity is booking, slot or contact".to_owned()),
         }
     });
     let filter = JournalFilter {

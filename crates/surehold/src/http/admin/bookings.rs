@@ -92,7 +92,7 @@ pub async fn override_booking(
     };
     let command = Command::Book(Book {
         contact_id: contact_id(&app, &acting, who).await?,
-        slot_id: find::session_id(&app, acting.org.id, &session).await?,
+        slot_id: find::session(&app, acting.org.id, &session).await?.slot.id,
         guests: 1,
         pay: Pay::Override,
         attending_location,
@@ -182,7 +182,7 @@ pub async fn move_booking(
     let admin_email = fields.optional(ADMIN_EMAIL, kinds::email);
     fields.finish()?;
     let booking_id = find::booking(&app, acting.org.id, &id, None).await?.id;
-    let to_slot_id = find::session_id(&app, acting.org.id, &session).await?;
+    let to_slot_id = find::session(&app, acting.org.id, &session).await?.slot.id;
     let command = Command::Move(Move { booking_id, to_slot_id });
     let outcome = app.submit(&acting, admin_email, key.key(), command).await?;
     let replayed = outcome.replayed;

@@ -198,11 +198,9 @@ pub async fn record_payment(
     Ok(Reply::created_unless(replayed || !saved.changed, payment))
 }
 
-/// Three letters.
 fn currency(value: &serde_json::Value) -> Result<String, String> {
-    let text = kinds::text(3)(value).unwrap_or_default().to_lowercase();
-    let sane = text.len() == 3 && text.bytes().all(|b| b.is_ascii_lowercase());
-    if sane { Ok(text) } else { Err("must be a currency of ISO 4217, such as usd".to_owned()) }
+    let code = value.as_str().and_then(crate::currency::parse);
+    code.ok_or_else(|| "must be a currency of ISO 4217, such as usd".to_owned())
 }
 
 /// What Stripe is said to have taken, it has.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use surehold_core::command::{ChangeSlot, Command};
 use surehold_core::rows::{Slot, SlotStatus};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::sessions::noted;
 use super::sessions::{
@@ -156,18 +157,8 @@ pub async fn change_session(
 
     let mut bookings = None;
     if cancels {
-        let principal = &acting.principal;
-        let report = session_cancellation::cancel_bookings_of(
-            &app.store,
-            &app.desk,
-            acting.org.id,
-            session_id,
-            principal,
-            admin_email.as_deref(),
-        )
-        .await
-        .map_err(|error| unread(error.into()))?;
-        bookings = Some(report.into());
+        let report = cancel_bookings(&app, &acting, session_id, admin_email.as_deref()).await;
+        bookings = Some(report.map_err(unread)?.into());
     }
     let session = by_id(&app, &acting, session_id).await.map_err(unread)?.into();
     Ok(Reply::ok(SessionChanged { session, changed: saved.changed, bookings }).replayed(replayed))
@@ -188,14 +179,11 @@ async fn read_change(app: &App, acting: &Acting, now: &Slot, mut fields: Fields)
         NAME,
         PREREQUISITES,
     ];
-    if !known.iter().any(|name| fields.mentions(*name)) {
-        let names: Vec<_> = known.iter().map(|name| name.own()).collect();
-        return Err(ApiError::invalid_field("body", format!("must name something to change: {}", names.join(", "))));
-    }
+    fields.must_mention_one_of(&known)?;
     let status = fields.optional(STATUS, kinds::slot_status);
     let moment = fields.optional(ACTIVATES_AT, kinds::moment);
     let capacity = fields.optional(CAPACITY, kinds::small_integer(1, acting.org.slot_capacity_max));
-    let blocked = read_blocked(&mut fields);
+    let blocked = read_blocked(&mut fields, BLOCKED, BLOCKED_REASON);
     let location = fields.clearable(LOCATION, kinds::text(kinds::NAME_MAX));
     let mock_set = fields.clearable(MOCK_SET, kinds::mock_set);
     let name = fields.optional(NAME, kinds::text(kinds::NAME_MAX));
@@ -226,17 +214,29 @@ async fn read_change(app: &App, acting: &Acting, now: &Slot, mut fields: Fields)
     })
 }
 
-fn read_blocked(fields: &mut Fields) -> Option<Option<String>> {
-    let reason = fields.optional(BLOCKED_REASON, kinds::note);
-    match fields.optional(BLOCKED, kinds::boolean)? {
+/// `Some(Some(reason))` blocks, `Some(None)` unblocks.
+pub(super) fn read_blocked(fields: &mut Fields, blocked: Name, reason: Name) -> Option<Option<String>> {
+    let why = fields.optional(reason, kinds::note);
+    match fields.optional(blocked, kinds::boolean)? {
         false => Some(None),
         true => {
-            if reason.is_none() {
-                fields.problem(BLOCKED_REASON.own(), "is required to block a session");
+            if why.is_none() {
+                fields.problem(reason.own(), "is required to block it");
             }
-            Some(reason)
+            Some(why)
         }
     }
+}
+
+/// Cancels the bookings of a slot that was cancelled.
+pub(super) async fn cancel_bookings(
+    app: &App,
+    acting: &Acting,
+    slot_id: Uuid,
+    admin_email: Option<&str>,
+) -> Result<Report, ApiError> {
+    let (org_id, principal) = (acting.org.id, &acting.principal);
+    Ok(session_cancellation::cancel_bookings_of(&app.store, &app.desk, org_id, slot_id, principal, admin_email).await?)
 }
 
 /// The new times, if the request says anything about them, completed from the session as it is; and whether

@@ -156,6 +156,7 @@ async fn read_open(app: &App, acting: &Acting, mut fields: Fields) -> Result<Ope
         status: status.unwrap_or(usual_status),
         activates_at,
         price_minor: None,
+        one_per_start: false,
         prerequisites: resolve_prerequisites(app, org.id, required).await?,
         hubspot_id: None,
     })
@@ -192,8 +193,8 @@ pub fn activation_time(fields: &mut Fields, moment: Moment, zone: &str) -> Optio
 pub async fn resolve_prerequisites(app: &App, org_id: Uuid, references: Vec<String>) -> Result<Vec<Uuid>, ApiError> {
     let mut ids = Vec::with_capacity(references.len());
     for reference in references {
-        match find::session_id(app, org_id, &reference).await {
-            Ok(id) => ids.push(id),
+        match find::session(app, org_id, &reference).await {
+            Ok(session) => ids.push(session.slot.id),
             Err(error) if error.status == axum::http::StatusCode::NOT_FOUND => {
                 return Err(ApiError::invalid_field(PREREQUISITES.own(), format!("there is no session {reference}")));
             }
@@ -375,7 +376,7 @@ pub async fn withhold_seats(
     let reason = fields.optional(REASON, kinds::note);
     let admin_email = fields.optional(ADMIN_EMAIL, kinds::email);
     fields.finish()?;
-    let slot_id = find::session_id(&app, acting.org.id, &id).await?;
+    let slot_id = find::session(&app, acting.org.id, &id).await?.slot.id;
     let command = Command::Withhold(Withhold { slot_id, seats, reason });
     let outcome = app.submit(&acting, admin_email, key.key(), command).await?;
     let replayed = outcome.replayed;

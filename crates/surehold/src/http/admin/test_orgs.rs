@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::currency;
 use crate::http::access::Admin;
 use crate::http::app::App;
 use crate::http::error::{ApiError, ErrorBody};
@@ -47,6 +48,7 @@ pub async fn make_test_org(State(app): State<Arc<App>>, Admin(admin): Admin) -> 
         name: format!("Test organisation {slug}"),
         slug: slug.clone(),
         time_zone: "UTC".to_owned(),
+        currency: currency::USUAL.to_owned(),
         hosts: Vec::new(),
         is_test: true,
     };

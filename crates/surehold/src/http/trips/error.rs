@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use super::refusals::in_words_of_trips;
 use crate::cashier::CashierError;
 use crate::desk::DeskError;
 use crate::http::error::ApiError;
@@ -24,20 +25,8 @@ impl TripError {
 }
 
 impl From<ApiError> for TripError {
-    fn from(mut error: ApiError) -> TripError {
-        let (code, sentence) = match error.code {
-            "EXAM_NOT_FOUND" => ("SLOT_NOT_FOUND", "There is no such slot."),
-            "EXAM_NOT_ACTIVE" => ("SLOT_NOT_ACTIVE", "This slot is not open for booking."),
-            "EXAM_PAST" => ("SLOT_PAST", "This slot has already begun."),
-            "SLOT_BLOCKED" => ("SLOT_BLOCKED", "This slot is blocked."),
-            _ => return TripError(error),
-        };
-        (error.code, error.sentence) = (code, sentence.to_owned());
-        // The seed's function answers 400 to whatever a slot has against it.
-        if error.status == StatusCode::CONFLICT {
-            error.status = StatusCode::BAD_REQUEST;
-        }
-        TripError(error)
+    fn from(error: ApiError) -> TripError {
+        TripError(in_words_of_trips(error))
     }
 }
 

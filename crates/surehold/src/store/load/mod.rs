@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use deadpool_postgres::Object;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil};
 use surehold_core::Ledger;
 use surehold_core::rows::{BookingStatus, OrgRules, Remembered};
 use tokio_postgres::Row;
@@ -86,6 +86,7 @@ struct Keys<'p> {
     references: Named<'p>,
     remembered: RememberedKeys<'p>,
     identities: Identities<'p>,
+    starts: Starts,
 }
 
 /// Lists of one length.
@@ -105,6 +106,15 @@ struct Identities<'p> {
     of_contacts: Vec<Option<Uuid>>,
 }
 
+/// Lists of one length.
+#[derive(Default)]
+struct Starts {
+    org_ids: Vec<Uuid>,
+    offering_ids: Vec<Uuid>,
+    dates: Vec<civil::Date>,
+    times: Vec<civil::Time>,
+}
+
 /// Where each sort of rows will be.
 struct Reads {
     slots: Place,
@@ -121,6 +131,7 @@ struct Reads {
     offerings_locked: Place,
     offering_names: Place,
     named_payments: Place,
+    slots_starting: Place,
     money: Money,
 }
 
@@ -136,6 +147,7 @@ struct Money {
 impl<'p> Keys<'p> {
     fn of(plans: &'p [(Uuid, Plan)]) -> Keys<'p> {
         let (mut remembered, mut identities) = (RememberedKeys::default(), Identities::default());
+        let mut starts = Starts::default();
         for (org_id, plan) in plans {
             for (key, principal) in &plan.keys {
                 remembered.org_ids.push(*org_id);
@@ -147,6 +159,12 @@ impl<'p> Keys<'p> {
                 identities.student_ids.push(wanted.student_id.as_deref());
                 identities.emails.push(wanted.email.as_deref());
                 identities.of_contacts.push(wanted.of_contact);
+            }
+            for wanted in &plan.starts {
+                starts.org_ids.push(*org_id);
+                starts.offering_ids.push(wanted.offering_id);
+                starts.dates.push(wanted.local_date);
+                starts.times.push(wanted.local_start);
             }
         }
         Keys {
@@ -164,6 +182,7 @@ impl<'p> Keys<'p> {
             references: named(plans, |plan| &plan.references),
             remembered,
             identities,
+            starts,
         }
     }
 
@@ -215,6 +234,10 @@ impl<'p> Keys<'p> {
         let identities = flight.push_if(!org_ids.is_empty(), &IDENTITIES, || {
             vec![Box::new(org_ids), Box::new(student_ids), Box::new(emails), Box::new(of_contacts)]
         });
+        let Starts { org_ids, offering_ids, dates, times } = &self.starts;
+        let slots_starting = flight.push_if(!org_ids.is_empty(), &SLOTS_STARTING, || {
+            vec![Box::new(org_ids), Box::new(offering_ids), Box::new(dates), Box::new(times)]
+        });
         // Last: what a concurrent command has written before this is read must not look like somebody else's work.
         let RememberedKeys { org_ids, keys, principals } = &self.remembered;
         let remembered = flight
@@ -234,6 +257,7 @@ impl<'p> Keys<'p> {
             offerings_locked,
             offering_names,
             named_payments,
+            slots_starting,
             money,
         }
     }
@@ -293,6 +317,9 @@ impl Reads {
     fn fill(&self, ledgers: &mut [(Uuid, Ledger)], landed: &Landed) -> Result<(), StoreError> {
         for row in landed.rows(self.slots) {
             ledger_of(ledgers, row)?.load_slot(rows::slot(row)?);
+        }
+        for row in landed.rows(self.slots_starting) {
+            ledger_of(ledgers, row)?.load_unlocked_slot(rows::slot(row)?);
         }
         for row in landed.rows(self.contacts) {
             ledger_of(ledgers, row)?.load_contact(rows::contact(row)?);

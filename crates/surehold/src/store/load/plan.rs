@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use deadpool_postgres::Object;
-use surehold_core::command::{Key, Request, WantedIdentity};
+use surehold_core::command::{Key, Request, WantedIdentity, WantedStart};
 use uuid::Uuid;
 
 use super::statements;
@@ -19,6 +19,7 @@ pub struct Plan {
     pub(super) offerings: BTreeSet<Uuid>,
     pub(super) offerings_to_lock: BTreeSet<Uuid>,
     pub(super) offering_names: BTreeSet<String>,
+    pub(super) starts: BTreeSet<WantedStart>,
     pub(super) slots_to_see: BTreeSet<Uuid>,
     pub(super) identities: BTreeSet<WantedIdentity>,
     pub(super) keys: BTreeSet<(String, Arc<str>)>,
@@ -47,6 +48,7 @@ impl Plan {
             plan.references.extend(needs.references);
             plan.offerings_to_lock.extend(needs.offerings_to_lock);
             plan.offering_names.extend(needs.offering_names);
+            plan.starts.extend(needs.starts);
             if let Key::Given(key) = &request.key {
                 plan.keys.insert((key.clone(), request.principal.clone()));
             }
@@ -57,7 +59,9 @@ impl Plan {
 
     /// Adds payments whose holds have come to their end. Says whether any of them is new to the plan.
     pub fn add_due(&mut self, payments: &[Uuid]) -> bool {
-        payments.iter().fold(false, |new, id| self.payments.insert(*id) || new)
+        let before = self.payments.len();
+        self.payments.extend(payments);
+        self.payments.len() > before
     }
 }
 

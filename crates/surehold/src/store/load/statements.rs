@@ -72,6 +72,12 @@ pub(super) static OFFERINGS_LOCKED: LazyLock<String> =
     LazyLock::new(|| probe(rows::OFFERING, "offerings", ONE_ID, BY_ID, LOCK));
 pub(super) static OFFERINGS_NAMED: LazyLock<String> =
     LazyLock::new(|| probe("name, id", "offerings", "$2::text[]) AS k(org_id, name", "t.name = k.name", ""));
+/// The slots of an offering that begin at a local date and time. Not locked: the offering is.
+pub(super) static SLOTS_STARTING: LazyLock<String> = LazyLock::new(|| {
+    let lists = "$2::uuid[], $3::date[], $4::time[]) AS k(org_id, offering_id, local_date, local_start";
+    let keys = "t.offering_id = k.offering_id AND t.local_date = k.local_date AND t.local_start = k.local_start";
+    probe(rows::SLOT, "slots", lists, &format!("{keys} AND t.status <> 'cancelled'"), "")
+});
 pub(super) static PAYMENT_PLACES: LazyLock<String> = LazyLock::new(|| {
     let slots = "ARRAY(SELECT b.slot_id FROM bookings b WHERE b.org_id = k.org_id AND b.payment_id = k.id)";
     probe(&format!("contact_id, trip_id, {slots}"), "payments", ONE_ID, BY_ID, "")
@@ -126,6 +132,7 @@ pub fn key_reads() -> Vec<&'static str> {
         &IDENTITIES,
         &OFFERINGS_LOCKED,
         &OFFERINGS_NAMED,
+        &SLOTS_STARTING,
         &PAYMENT_PLACES,
         &TRIPS,
         &TRIPS_OF_TRAVELLERS,

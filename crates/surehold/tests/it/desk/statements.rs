@@ -1,7 +1,7 @@
 //! The desk's statements against the migrated schema.
 
 use surehold::store::{
-    api_keys, bookings, contacts, journal, load, offerings, orgs, payments, session, sessions, write,
+    api_keys, bookings, contacts, experiences, journal, load, offerings, orgs, payments, session, sessions, write,
 };
 
 use crate::support::{School, TestDatabase};
@@ -13,6 +13,7 @@ async fn every_statement_is_prepared_by_the_server() {
         api_keys::STATEMENTS,
         bookings::STATEMENTS,
         contacts::STATEMENTS,
+        &experiences::statements(),
         journal::STATEMENTS,
         &offerings::statements(),
         orgs::STATEMENTS,

@@ -55,6 +55,7 @@ impl School {
             slug: slug.to_owned(),
             name: "School".to_owned(),
             time_zone: "America/Toronto".to_owned(),
+            currency: "usd".to_owned(),
             hosts: Vec::new(),
             is_test: false,
         };
@@ -110,6 +111,7 @@ impl School {
             status: SlotStatus::Active,
             activates_at: None,
             price_minor: None,
+            one_per_start: false,
             prerequisites: Vec::new(),
             hubspot_id: None,
         };
