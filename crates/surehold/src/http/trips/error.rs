@@ -16,11 +16,8 @@ pub struct TripError(ApiError);
 impl TripError {
     /// The seed's word for whatever kept a transaction from being made, in `errorCode`.
     pub fn of_transaction(self) -> TripError {
-        let mut error = self.0;
-        if error.status.is_server_error() {
-            error.error_code = Some("TRANSACTION_FAILED");
-        }
-        TripError(error)
+        let is_transaction_failure = self.0.status.is_server_error();
+        TripError(ApiError { is_transaction_failure, ..self.0 })
     }
 }
 
