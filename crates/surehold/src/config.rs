@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::desk::{CommitMode, DeskOptions};
 use crate::private_postgres;
 use crate::store::StoreOptions;
+use crate::stripe::StripeArgs;
 
 /// The default of --data-dir.
 pub const DATA_DIR: &str = "./surehold-data";
@@ -96,6 +97,23 @@ pub struct ServerOptions {
     /// ignored; with 1 its last address is the caller, and so on.
     #[arg(long, env = "SUREHOLD_TRUSTED_PROXIES", default_value = "0", value_name = "N", value_parser = clap::value_parser!(u8).range(0..=16))]
     pub trusted_proxies: u8,
+
+    /// Secret that signs travellers' tokens (JWT, HS256), as Supabase issues them; an organisation's own in
+    /// SUREHOLD_JWT_SECRET_<SLUG>.
+    #[arg(long, env = "SUREHOLD_JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
+    pub jwt_secret: Option<SecretString>,
+
+    /// Where payments go.
+    #[command(flatten)]
+    pub stripe: StripeArgs,
+
+    /// Minutes for which a checkout can be paid. Stripe takes 30 at least, and clocks may differ a little.
+    #[arg(long, env = "SUREHOLD_PAY_MINUTES", default_value = "35", value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(31..=1_430))]
+    pub pay_minutes: u32,
+
+    /// Seconds between two looks for payments of which Stripe knows more than we do.
+    #[arg(long, env = "SUREHOLD_RECONCILE_EVERY", default_value = "300", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub reconcile_every: u32,
 
     /// Minutes for which a student's bearer token is good.
     #[arg(long, env = "SUREHOLD_TOKEN_MINUTES", default_value = "60", value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=10_080))]

@@ -4,6 +4,7 @@
 //! and its decision in `surehold_core`, the [`desk`] that commits it, the [`store`] that holds all SQL.
 //! A read passes two: a route and the store.
 
+pub mod cashier;
 pub mod cli;
 pub mod config;
 pub mod currency;

@@ -10,6 +10,7 @@ mod migrate;
 mod org;
 mod output;
 mod progress;
+mod reconcile;
 mod serve;
 mod server;
 mod storm;
@@ -58,6 +59,8 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     /// Check every law on a live database, and name the rows at fault.
     Doctor(doctor::DoctorArgs),
+    /// Ask Stripe about payments, and make up for webhooks that were lost.
+    Reconcile(reconcile::ReconcileArgs),
     /// Load a server with bookings over HTTP, and check every answer against what is there.
     Storm(storm::StormArgs),
     /// Bring sessions or contacts in from a CSV file.
@@ -104,6 +107,7 @@ impl Command {
             Command::Demo(args) => demo::run(args).await,
             Command::Migrate(args) => migrate::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
+            Command::Reconcile(args) => reconcile::run(args).await,
             Command::Storm(args) => storm::run(args).await,
             Command::Import(command) => import::run(command).await,
             Command::Key(command) => key::run(command).await,
@@ -117,6 +121,7 @@ impl Command {
             Command::Demo(args) => Some(&args.common),
             Command::Migrate(args) => Some(&args.common),
             Command::Doctor(args) => Some(&args.common),
+            Command::Reconcile(args) => Some(&args.common),
             Command::Storm(_) => None,
             Command::Import(command) => Some(command.common()),
             Command::Key(command) => Some(command.common()),

@@ -17,7 +17,7 @@ use crate::config::{Common, ServerOptions};
 use crate::desk::Desk;
 use crate::http;
 use crate::store::Store;
-use crate::workers::{expired_holds, session_cancellation};
+use crate::workers::{expired_holds, payments, session_cancellation};
 
 /// How long requests in flight may take to finish once the server was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -34,6 +34,7 @@ pub struct Server {
     /// Its desk.
     pub desk: Desk,
     http: http::HttpOptions,
+    reconcile_every: Duration,
 }
 
 impl Server {
@@ -44,6 +45,8 @@ impl Server {
         url: Option<SecretString>,
         migrate_given: bool,
     ) -> anyhow::Result<Server> {
+        // Settings that cannot be are said before anything is started.
+        let http = http_options(options)?;
         let listener = listen(&options.listen).await?;
         let address = listener.local_addr()?;
         let database = Database::for_server(common, url, migrate_given).await?;
@@ -55,7 +58,8 @@ impl Server {
             }
         };
         let desk = Desk::new(store.clone(), options.desk());
-        Ok(Server { listener, address, database, store, desk, http: http_options(options) })
+        let reconcile_every = Duration::from_secs(u64::from(options.reconcile_every));
+        Ok(Server { listener, address, database, store, desk, http, reconcile_every })
     }
 
     /// The address for people and for curl on this machine.
@@ -85,11 +89,15 @@ impl Server {
     }
 
     async fn serve(self, stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
-        let Server { listener, database, store, desk, http, .. } = self;
+        let Server { listener, database, store, desk, http, reconcile_every, .. } = self;
         let app = http::App::new(store.clone(), desk.clone(), http);
         let mut workers = JoinSet::new();
         workers.spawn(session_cancellation::resume(store.clone(), desk.clone(), asked(stopped.clone())));
         workers.spawn(expired_holds::run(store.clone(), desk, asked(stopped.clone())));
+        let cashier = || app.cashier.clone();
+        workers.spawn(payments::send_refunds(store.clone(), cashier(), asked(stopped.clone())));
+        workers.spawn(payments::settle_ending(store.clone(), cashier(), asked(stopped.clone())));
+        workers.spawn(payments::reconcile(store.clone(), cashier(), reconcile_every, asked(stopped.clone())));
 
         let serving = connections::serve(listener, http::router(app), asked(stopped.clone()));
         let grace = async {
@@ -124,14 +132,17 @@ async fn listen(address: &str) -> anyhow::Result<TcpListener> {
     })
 }
 
-fn http_options(options: &ServerOptions) -> http::HttpOptions {
-    http::HttpOptions {
+fn http_options(options: &ServerOptions) -> anyhow::Result<http::HttpOptions> {
+    Ok(http::HttpOptions {
         address_calls_per_minute: options.rate_limit_address,
         student_calls_per_minute: options.rate_limit_student,
         trusted_proxy_hops: usize::from(options.trusted_proxies),
         token_lifetime: options.token_lifetime(),
+        stripe: options.stripe.accounts()?,
+        jwt_secrets: http::JwtSecrets::from_environment(options.jwt_secret.clone()),
+        pay_seconds: i64::from(options.pay_minutes) * 60,
         ..http::HttpOptions::default()
-    }
+    })
 }
 
 /// Waits for ^C or SIGTERM and says which it was.

@@ -26,6 +26,8 @@ enum Credential {
     None,
     /// A student's token.
     Student(Uuid),
+    /// A traveller's token, of the marketplace's identity provider.
+    User(Uuid),
     Key(Uuid, Role),
 }
 
@@ -79,6 +81,11 @@ impl FromRequestParts<Arc<App>> for Access {
         {
             app.limits.count_address(parts)?;
             return Ok(Access { org, credential: Credential::Student(contact_id) });
+        } else if let Some(org) = app.directory.orgs().await?.by_host(host(parts))
+            && let Some(user_id) = app.options.jwt_secrets.user_of(&org.slug, text)
+        {
+            app.limits.count_address(parts)?;
+            return Ok(Access { org, credential: Credential::User(user_id) });
         }
         app.limits.count_address(parts)?;
         Err(ApiError::unauthenticated(WRONG_CREDENTIAL))
@@ -118,7 +125,13 @@ fn host(parts: &Parts) -> Option<&str> {
     }
 }
 
-fn org_unknown() -> ApiError {
+/// The organisation of a request that brings no key and no token.
+pub async fn org_by_host(app: &App, parts: &Parts) -> Result<Arc<OrgRow>, ApiError> {
+    app.directory.orgs().await?.by_host(host(parts)).ok_or_else(org_unknown)
+}
+
+/// It is not clear which organisation is meant.
+pub fn org_unknown() -> ApiError {
     let sentence = "It is not clear which organisation this request is for. Send an API key or a token, or use the \
                     organisation's own host name.";
     ApiError::new(StatusCode::BAD_REQUEST, "ORG_UNKNOWN", sentence)
@@ -129,8 +142,26 @@ impl Access {
     pub fn principal_of_key(&self) -> Option<String> {
         match self.credential {
             Credential::Key(id, _) => Some(format!("key:{id}")),
-            Credential::None | Credential::Student(_) => None,
+            Credential::None | Credential::Student(_) | Credential::User(_) => None,
         }
+    }
+
+    /// The traveller whose token came with the request.
+    pub fn user(&self) -> Option<Uuid> {
+        match self.credential {
+            Credential::User(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Whether an admin key came with the request.
+    pub fn is_admin(&self) -> bool {
+        matches!(self.credential, Credential::Key(_, Role::Admin))
+    }
+
+    /// Who a command is recorded as.
+    pub fn acting(&self, principal: String) -> Acting {
+        Acting { org: self.org.clone(), principal: Arc::from(principal) }
     }
 
     /// Reads the student that a request is about: `student_id` and `email`, which a token may replace.
@@ -153,7 +184,7 @@ impl Access {
             return Ok(self.claim(fields));
         }
         match self.credential {
-            Credential::None => {
+            Credential::None | Credential::User(_) => {
                 Err(ApiError::unauthenticated("Send the bearer token from /api/user/login, or student_id and email."))
             }
             Credential::Student(_) | Credential::Key(_, Role::Service) => Ok(self.claim(fields)),
@@ -175,8 +206,10 @@ impl Access {
         match (self.credential, &claim.named) {
             (Credential::Key(..), _) => Ok(()),
             (Credential::Student(contact_id), _) => app.limits.count_student(contact_id),
-            (Credential::None, Some((student_id, _))) => app.limits.count_student((self.org.id, student_id)),
-            (Credential::None, None) => Ok(()),
+            (Credential::None | Credential::User(_), Some((student_id, _))) => {
+                app.limits.count_student((self.org.id, student_id))
+            }
+            (Credential::None | Credential::User(_), None) => Ok(()),
         }
     }
 

@@ -13,6 +13,7 @@ use super::directory::Directory;
 use super::error::ApiError;
 use super::limits::Limits;
 use super::options::HttpOptions;
+use crate::cashier::Cashier;
 use crate::desk::Desk;
 use crate::store::Store;
 
@@ -22,6 +23,8 @@ pub struct App {
     pub store: Store,
     /// Commands.
     pub desk: Desk,
+    /// Payments.
+    pub cashier: Cashier,
     /// Settings.
     pub options: HttpOptions,
     pub(super) directory: Directory,
@@ -36,6 +39,7 @@ impl App {
             directory: Directory::new(store.clone(), options.directory_max_age),
             limits: Limits::new(&options),
             contacts: ContactLookup::new(store.clone()),
+            cashier: Cashier::new(store.clone(), desk.clone(), options.stripe.clone()),
             store,
             desk,
             options,
@@ -50,15 +54,19 @@ impl App {
         key: Key,
         command: Command,
     ) -> Result<Outcome, ApiError> {
-        let request = Request {
+        Ok(self.desk.submit(acting.org.id, self.request(acting, on_behalf_of, key, command)).await?)
+    }
+
+    /// A command with who asks for it.
+    pub(super) fn request(&self, acting: &Acting, on_behalf_of: Option<String>, key: Key, command: Command) -> Request {
+        Request {
             command_id: Uuid::now_v7(),
             principal: acting.principal.clone(),
             on_behalf_of,
             key,
             stripe_event: None,
             command,
-        };
-        Ok(self.desk.submit(acting.org.id, request).await?)
+        }
     }
 }
 

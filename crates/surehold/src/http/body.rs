@@ -70,11 +70,17 @@ fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
 
 async fn read(request: Request, app: &App) -> Result<Vec<u8>, ApiError> {
     let max = app.options.body_bytes_max;
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let (parts, body) = request.into_parts();
+    read_up_to(&parts.headers, body, app, max).await
+}
+
+/// The bytes of a body, at most so many.
+pub async fn read_up_to(headers: &HeaderMap, body: Body, app: &App, max: usize) -> Result<Vec<u8>, ApiError> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > max) {
         return Err(too_large(max));
     }
-    match tokio::time::timeout(app.options.body_timeout, collect(request.into_body(), max)).await {
+    match tokio::time::timeout(app.options.body_timeout, collect(body, max)).await {
         Ok(collected) => collected,
         Err(_) => {
             Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "The body took too long to arrive."))

@@ -45,6 +45,11 @@ impl Orgs {
         self.0.iter().find(|org| org.id == id).cloned()
     }
 
+    /// The one of a slug.
+    pub fn by_slug(&self, slug: &str) -> Option<Arc<OrgRow>> {
+        self.0.iter().find(|org| org.slug == slug).cloned()
+    }
+
     /// The one that a request without a key belongs to: by its host, else the only one there is. Test
     /// organisations are reached by their keys only.
     pub fn by_host(&self, host: Option<&str>) -> Option<Arc<OrgRow>> {

@@ -32,6 +32,8 @@ pub struct ApiError {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// What happened really; logged, never sent.
     pub cause: Option<Arc<str>>,
+    /// The marketplace's word for it, where that says less than `code`.
+    pub error_code: Option<&'static str>,
 }
 
 /// The body of every answer that is not a success.
@@ -47,6 +49,9 @@ pub struct ErrorBody {
     pub error: String,
     /// What went wrong, for programs. Codes never change their meaning.
     pub code: &'static str,
+    /// On the marketplace's routes: the same, in the words of its functions.
+    #[serde(rename = "errorCode", skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<&'static str>,
     /// What a program may want to know of it. Which members it has depends on the code.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -58,7 +63,15 @@ pub struct ErrorBody {
 impl ApiError {
     /// An error with a status, a code and a sentence.
     pub fn new(status: StatusCode, code: &'static str, sentence: impl Into<String>) -> ApiError {
-        ApiError { status, code, sentence: sentence.into(), details: None, headers: Vec::new(), cause: None }
+        ApiError {
+            status,
+            code,
+            sentence: sentence.into(),
+            details: None,
+            headers: Vec::new(),
+            cause: None,
+            error_code: None,
+        }
     }
 
     /// 400 about fields of the request: every bad one with its problem.
@@ -134,12 +147,14 @@ impl ApiError {
         self.with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
     }
 
-    /// The body that goes out for the request of this id.
-    pub fn body(&self, request_id: &str) -> ErrorBody {
+    /// The body that goes out for the request of this id, on a route of this path.
+    pub fn body(&self, route: &str, request_id: &str) -> ErrorBody {
+        let is_function = route.starts_with("/functions/");
         ErrorBody {
             success: false,
             error: self.sentence.clone(),
             code: self.code,
+            error_code: is_function.then(|| self.error_code.unwrap_or(self.code)),
             details: self.details.clone(),
             request_id: request_id.to_owned(),
         }

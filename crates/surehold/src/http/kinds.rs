@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use serde_json::Value;
-use uuid::Uuid;
 
 use surehold_core::rows::{Attendance, Hand, SlotStatus};
+use uuid::Uuid;
 
 type Read<T> = Result<T, String>;
 
@@ -79,6 +79,13 @@ pub fn email(value: &Value) -> Read<String> {
 /// How a session, a booking or a contact is named: a HubSpot number, a UUID or a human ID.
 pub fn reference(value: &Value) -> Read<String> {
     text_or_number(value, NAME_MAX)
+}
+
+/// A UUID in its usual spelling.
+pub fn uuid(value: &Value) -> Read<Uuid> {
+    let text = value.as_str().map(str::trim).filter(|text| text.len() == 36);
+    text.and_then(|text| Uuid::try_parse(text).ok())
+        .ok_or_else(|| "must be a UUID such as 0199f6a2-8f2e-7c31-b1d2-6a5b3f0e9c11".to_owned())
 }
 
 /// A calendar date.
@@ -181,12 +188,6 @@ pub fn money(value: &Value) -> Read<i64> {
     const MAX: i64 = 99_999_999;
     integer(0, MAX)(value)
         .map_err(|_| format!("must be a whole number from 0 to {MAX}, in minor units: 4900 is 49.00 dollars"))
-}
-
-/// An id of ours.
-pub fn uuid(value: &Value) -> Read<Uuid> {
-    let id = value.as_str().and_then(|text| Uuid::try_parse(text.trim()).ok());
-    id.ok_or_else(|| "must be a UUID such as 0199f6a2-8f2e-7c31-b1d2-6a5b3f0e9c11".to_owned())
 }
 
 /// A day of the week, by its English name or the first three letters of it.

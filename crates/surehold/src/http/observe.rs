@@ -33,7 +33,7 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
     let mut response = next.run(request).instrument(span.clone()).await;
     let error = response.extensions_mut().remove::<ApiError>();
     if let Some(error) = &error {
-        response = with_body(response, error, &id);
+        response = with_body(response, error, route, &id);
     }
     // Answers are about one moment and one caller.
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -46,11 +46,11 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
 }
 
 /// An error's response, with the body that only we can write.
-fn with_body(response: Response, error: &ApiError, id: &str) -> Response {
+fn with_body(response: Response, error: &ApiError, route: &str, id: &str) -> Response {
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Response::from_parts(parts, Json(error.body(id)).into_response().into_body())
+    Response::from_parts(parts, Json(error.body(route, id)).into_response().into_body())
 }
 
 /// One line for each request; of a failure of ours it says what the caller is not told.

@@ -18,6 +18,8 @@ A success is `{\"success\": true, \"data\": …, \"message\": …}`, a failure `
 ## Who you are
 * **Students**: the bearer token from `POST /api/user/login`, or `student_id` and `email` with each request.
 * **Your servers**: a service key acts for any student whose `student_id` and `email` it sends, without rate limits.
+* **Travellers**: the token of the marketplace's identity provider (a JWT, HS256), on `/functions/v1/…`; or a service key \
+acts for any `userId`.
 * **Staff**: an admin key, for `/api/admin/…`.
 
 Keys go into `Authorization: Bearer …` or `apikey`. A request without a key belongs to the organisation whose host name it \
@@ -41,7 +43,7 @@ is in `details.idempotency_key`.
     tags(
         (name = "students", description = "Log in, find exams, book, cancel"),
         (name = "discussions", description = "The same for mock discussions"),
-        (name = "trips", description = "Find experiences and their slots"),
+        (name = "trips", description = "Find experiences, check out a trip, pay, cancel; and what Stripe calls"),
         (name = "admin", description = "Sessions, contacts, credits, refunds and the audit log; with an admin key"),
         (name = "health", description = "For operators of the server"),
     )
@@ -59,6 +61,11 @@ pub fn document() -> OpenApi {
         components.add_security_scheme(name, SecurityScheme::Http(scheme.build()));
     };
     bearer("student_token", "JWT", "A student's token from /api/user/login");
+    bearer(
+        "user_token",
+        "JWT",
+        "A traveller's token, signed with SUREHOLD_JWT_SECRET (HS256); its `sub` is the userId",
+    );
     bearer("api_key", "surehold_<role>_<id>_<secret>", "An API key made by `surehold key`");
     let header = ApiKeyValue::with_description("apikey", "The same API key, where callers send it in this header");
     components.add_security_scheme("api_key_header", SecurityScheme::ApiKey(ApiKey::Header(header)));

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use super::jwt::JwtSecrets;
+use crate::stripe::Accounts;
+
 /// The settings of the HTTP layer.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
@@ -21,6 +24,12 @@ pub struct HttpOptions {
     /// How long what is known of organisations and API keys may be used without asking the database: a
     /// key that is revoked works no longer than this.
     pub directory_max_age: Duration,
+    /// Stripe accounts by organisation.
+    pub stripe: Accounts,
+    /// What signs travellers' tokens.
+    pub jwt_secrets: JwtSecrets,
+    /// How long a checkout can be paid, in seconds. Stripe takes nothing below 30 minutes.
+    pub pay_seconds: i64,
 }
 
 impl Default for HttpOptions {
@@ -33,6 +42,9 @@ impl Default for HttpOptions {
             trusted_proxy_hops: 0,
             token_lifetime: Duration::from_secs(60 * 60),
             directory_max_age: Duration::from_secs(3),
+            stripe: Accounts::default(),
+            jwt_secrets: JwtSecrets::default(),
+            pay_seconds: 35 * 60,
         }
     }
 }

@@ -12,14 +12,14 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
 use super::admin::{
-    attendance, audit, bookings as admin_bookings, contacts, credits as admin_credits, experiences, laws, refunds,
-    session_changes, sessions as admin_sessions, slot_series, slots, test_orgs,
+    attendance, audit, bookings as admin_bookings, contacts, credits as admin_credits, experiences, laws, payments,
+    refunds, session_changes, sessions as admin_sessions, slot_series, slots, test_orgs,
 };
 use super::app::App;
 use super::error::ApiError;
 use super::observe::{PanicAnswer, observe};
 use super::student::{batch_cancel, book, bookings, credits, login, sessions};
-use super::trips::catalogue;
+use super::trips::{catalogue, checkout, create_booking, give_up, webhook};
 use super::{health, metrics, openapi};
 
 type Routes = OpenApiRouter<Arc<App>>;
@@ -56,6 +56,29 @@ fn discussions() -> Routes {
         .routes(routes!(book::create_discussion_booking))
 }
 
+/// The marketplace's travellers and servers: a user's token, or a service key. What is on sale needs neither.
+fn trips() -> Routes {
+    OpenApiRouter::new()
+        // GET /functions/v1/experiences
+        .routes(routes!(catalogue::experiences_on_sale))
+        // GET /functions/v1/experiences/{id}/slots
+        .routes(routes!(catalogue::slots_on_sale))
+        // POST /functions/v1/checkout
+        .routes(routes!(checkout::checkout))
+        // GET /functions/v1/checkout/{sessionId}
+        .routes(routes!(checkout::see_checkout))
+        // POST /functions/v1/create-booking
+        .routes(routes!(create_booking::create_booking_function))
+        // POST /functions/v1/bookings/{id}/cancel
+        .routes(routes!(give_up::cancel_trip_booking))
+        // POST /functions/v1/bookings/{id}/refund
+        .routes(routes!(give_up::refund_trip_booking))
+        // POST /functions/v1/webhook-stripe
+        .routes(routes!(webhook::webhook_stripe))
+        // POST /functions/v1/webhook-stripe/{org}
+        .routes(routes!(webhook::webhook_stripe_of_org))
+}
+
 /// Staff: an admin key.
 fn admin() -> Routes {
     OpenApiRouter::new()
@@ -83,6 +106,14 @@ fn admin() -> Routes {
         .routes(routes!(refunds::batch_refund))
         // PATCH /api/admin/bookings/{id}/attendance
         .routes(routes!(attendance::mark_attendance))
+        // POST /api/admin/payments, GET /api/admin/payments
+        .routes(routes!(payments::record_payment, payments::list_payments))
+        // GET /api/admin/payments/{id}
+        .routes(routes!(payments::get_payment))
+        // POST /api/admin/payments/{id}/release
+        .routes(routes!(payments::release_payment))
+        // POST /api/admin/payments/{id}/unflag
+        .routes(routes!(payments::unflag_payment))
         // GET /api/admin/audit
         .routes(routes!(audit::audit))
         // GET /api/admin/laws
@@ -112,15 +143,6 @@ fn experiences() -> Routes {
         .routes(routes!(slots::release_slot_seats))
 }
 
-/// Travellers: what is on sale, without a key.
-fn trips() -> Routes {
-    OpenApiRouter::new()
-        // GET /functions/v1/experiences
-        .routes(routes!(catalogue::experiences_on_sale))
-        // GET /functions/v1/experiences/{id}/slots
-        .routes(routes!(catalogue::slots_on_sale))
-}
-
 /// Operators of the server: no key.
 fn operations() -> Routes {
     // GET /health/live, GET /health/ready, GET /metrics
@@ -131,9 +153,9 @@ fn all() -> Routes {
     OpenApiRouter::with_openapi(openapi::document())
         .merge(students())
         .merge(discussions())
+        .merge(trips())
         .merge(admin())
         .merge(experiences())
-        .merge(trips())
         .merge(operations())
 }
 

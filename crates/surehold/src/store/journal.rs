@@ -21,6 +21,8 @@ pub struct JournalEntry {
     pub principal: String,
     /// For whom, as the caller said.
     pub on_behalf_of: Option<String>,
+    /// The event of Stripe's that caused it.
+    pub stripe_event_id: Option<String>,
     /// What happened.
     pub event: String,
     /// To what: `booking`, `slot` or `contact`.
@@ -51,7 +53,7 @@ pub struct JournalFilter {
 }
 
 // Keys that the server made for its own use mean nothing to anybody else.
-const LIST: &str = "SELECT id, at, command_id, principal, on_behalf_of, event, entity, entity_id, before, after, \
+const LIST: &str = "SELECT id, at, command_id, principal, on_behalf_of, stripe_event_id, event, entity, entity_id, before, after, \
      CASE WHEN NOT starts_with(key, 'made_') THEN key END AS key \
      FROM journal WHERE org_id = $1 AND ($2::text IS NULL OR entity = $2) AND ($3::uuid IS NULL OR entity_id = $3) \
      AND ($4::text IS NULL OR principal = $4 OR on_behalf_of = $4) AND ($5::timestamptz IS NULL OR at >= $5) \
@@ -85,6 +87,7 @@ fn read(row: &Row) -> Result<JournalEntry, StoreError> {
         command_id: row.try_get("command_id")?,
         principal: row.try_get("principal")?,
         on_behalf_of: row.try_get("on_behalf_of")?,
+        stripe_event_id: row.try_get("stripe_event_id")?,
         event: row.try_get("event")?,
         entity: row.try_get("entity")?,
         entity_id: row.try_get("entity_id")?,

@@ -25,7 +25,7 @@ pub struct OrgRow {
     pub location_time_zones: BTreeMap<String, String>,
     /// The largest capacity that a slot may have.
     pub slot_capacity_max: i32,
-    /// What its experiences are sold in: ISO 4217, lower case.
+    /// What its prices are in: ISO 4217, lower case.
     pub currency: String,
     /// Signs its students' bearer tokens.
     pub token_secret: Vec<u8>,

@@ -35,6 +35,18 @@ pub struct StripeArgs {
 }
 
 impl StripeArgs {
+    /// An account that was not given by anybody: the demo's.
+    pub fn use_account(&mut self, key: &str, webhook_secret: &str, api_base: &str) {
+        self.stripe_secret_key = Some(SecretString::from(key));
+        self.stripe_webhook_secret = Some(SecretString::from(webhook_secret));
+        api_base.clone_into(&mut self.stripe_api_base);
+    }
+
+    /// Whether this program was given an account by its own settings; STRIPE_SECRET_KEY does not count.
+    pub fn is_given(&self) -> bool {
+        given(self.stripe_secret_key.clone()).is_some()
+    }
+
     /// The accounts; none if nothing is set.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Work that goes on beside requests. Workers change seats, credits and bookings only through the desk.
 
 pub mod expired_holds;
+pub mod payments;
 pub mod session_cancellation;
 
 use std::fmt::Display;

@@ -18,6 +18,12 @@ pub struct EnvFile {
     pub admin_key: Option<SecretString>,
     /// DATABASE_URL
     pub database_url: Option<SecretString>,
+    /// SUREHOLD_STRIPE_API_BASE: where the demo's simulator of Stripe is, if that takes the payments.
+    pub stripe_api_base: Option<String>,
+    /// SUREHOLD_STRIPE_SECRET_KEY
+    pub stripe_secret_key: Option<SecretString>,
+    /// SUREHOLD_STRIPE_WEBHOOK_SECRET
+    pub stripe_webhook_secret: Option<SecretString>,
 }
 
 impl EnvFile {
@@ -37,6 +43,9 @@ impl EnvFile {
                 "SUREHOLD_URL" => file.url = Some(value),
                 "SUREHOLD_SERVICE_KEY" => file.service_key = Some(SecretString::from(value)),
                 "SUREHOLD_ADMIN_KEY" => file.admin_key = Some(SecretString::from(value)),
+                "SUREHOLD_STRIPE_API_BASE" => file.stripe_api_base = Some(value),
+                "SUREHOLD_STRIPE_SECRET_KEY" => file.stripe_secret_key = Some(SecretString::from(value)),
+                "SUREHOLD_STRIPE_WEBHOOK_SECRET" => file.stripe_webhook_secret = Some(SecretString::from(value)),
                 "DATABASE_URL" => file.database_url = Some(SecretString::from(value)),
                 _ => {}
             }
@@ -56,6 +65,9 @@ impl EnvFile {
         line("SUREHOLD_SERVICE_KEY", self.service_key.as_ref().map(|k| k.expose_secret()));
         line("SUREHOLD_ADMIN_KEY", self.admin_key.as_ref().map(|k| k.expose_secret()));
         line("DATABASE_URL", self.database_url.as_ref().map(|k| k.expose_secret()));
+        line("SUREHOLD_STRIPE_API_BASE", self.stripe_api_base.as_deref());
+        line("SUREHOLD_STRIPE_SECRET_KEY", self.stripe_secret_key.as_ref().map(|k| k.expose_secret()));
+        line("SUREHOLD_STRIPE_WEBHOOK_SECRET", self.stripe_webhook_secret.as_ref().map(|k| k.expose_secret()));
 
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;

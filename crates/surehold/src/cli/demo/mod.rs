@@ -1,6 +1,8 @@
 //! `surehold demo`
 
 mod env_file;
+mod experiences;
+mod pay;
 mod sample;
 
 use std::path::Path;
@@ -18,6 +20,8 @@ use crate::store::api_keys::{self, Role};
 use crate::store::demo::next_session;
 use crate::store::orgs::{self, OrgRow};
 use crate::store::provision::{NewOrg, create_org};
+use experiences::SampleSlot;
+use pay::Till;
 
 pub use env_file::EnvFile;
 
@@ -27,7 +31,8 @@ const SLUG: &str = "demo";
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Runs a private PostgreSQL in --data-dir with a sample school in it: sessions in several cities, a few students \
-with credits, and two API keys. Starting again on the same folder goes on where you left; delete the folder to \
+with credits, two API keys, and a few experiences of a trips marketplace, paid at a stand-in for Stripe that it \
+starts too (give --stripe-secret-key to use Stripe itself). Starting again on the same folder goes on where you left; delete the folder to \
 start afresh. DATABASE_URL is ignored, so that no other database gets sample rows; --database-url and \
 SUREHOLD_DATABASE_URL are not.
 
@@ -39,10 +44,11 @@ pub struct DemoArgs {
     pub common: Common,
 }
 
-pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
+pub async fn run(mut args: DemoArgs) -> anyhow::Result<ExitCode> {
+    let till = Till::start(&mut args.server.stripe).await?;
     let prepared = async {
         let server = Server::prepare(&args.common, &args.server, args.common.surehold_database_url(), true).await?;
-        match set_up(&server, &args.common).await {
+        match set_up(&server, &args.common, till.as_ref()).await {
             Ok(()) => Ok(server),
             Err(error) => {
                 server.store.close();
@@ -58,14 +64,18 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     server.run().await
 }
 
-async fn set_up(server: &Server, common: &Common) -> anyhow::Result<()> {
+async fn set_up(server: &Server, common: &Common, till: Option<&Till>) -> anyhow::Result<()> {
+    if let Some(till) = till {
+        till.serve(&server.url());
+    }
     let mut client = server.store.read().await?;
     let org = organisation(&mut client).await?;
     sample::fill(&client, &server.desk, &org).await?;
-    let env = env_file(&client, &org, server, &common.data_dir).await?;
+    let evening = experiences::fill(&client, &server.desk, &org).await?;
+    let env = env_file(&client, &org, server, &common.data_dir, till).await?;
     let path = EnvFile::path(&common.data_dir);
     env.write(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    welcome(&client, &org, server, &path).await
+    welcome(&client, &org, server, &path, &evening).await
 }
 
 async fn organisation(client: &mut Client) -> anyhow::Result<OrgRow> {
@@ -84,13 +94,22 @@ async fn organisation(client: &mut Client) -> anyhow::Result<OrgRow> {
 }
 
 /// The keys of last time if they still work, else new ones.
-async fn env_file(client: &Client, org: &OrgRow, server: &Server, data_dir: &Path) -> anyhow::Result<EnvFile> {
+async fn env_file(
+    client: &Client,
+    org: &OrgRow,
+    server: &Server,
+    data_dir: &Path,
+    till: Option<&Till>,
+) -> anyhow::Result<EnvFile> {
     let before = EnvFile::read(&EnvFile::path(data_dir)).unwrap_or_default();
     Ok(EnvFile {
         url: Some(server.url()),
         service_key: Some(key(client, org, before.service_key, Role::Service).await?),
         admin_key: Some(key(client, org, before.admin_key, Role::Admin).await?),
         database_url: Some(SecretString::from(env_file::as_url(server.database.url.expose_secret()))),
+        stripe_api_base: till.map(|till| till.url().to_owned()),
+        stripe_secret_key: till.map(|till| SecretString::from(till.key.clone())),
+        stripe_webhook_secret: till.map(|till| SecretString::from(till.webhook_secret.clone())),
     })
 }
 
@@ -109,7 +128,13 @@ async fn key(client: &Client, org: &OrgRow, known: Option<SecretString>, role: R
     Ok(api_keys::create(client, org.id, "demo", role).await?.text)
 }
 
-async fn welcome(client: &Client, org: &OrgRow, server: &Server, env: &Path) -> anyhow::Result<()> {
+async fn welcome(
+    client: &Client,
+    org: &OrgRow,
+    server: &Server,
+    env: &Path,
+    evening: &SampleSlot,
+) -> anyhow::Result<()> {
     let url = server.url();
     let data_dir = env.parent().unwrap_or(env);
     let (storm, doctor) = (hint_at(data_dir, "storm --seats 1 --clients 10"), hint_at(data_dir, "doctor"));
@@ -137,6 +162,16 @@ async fn welcome(client: &Client, org: &OrgRow, server: &Server, env: &Path) -> 
             session.id, session.local_date
         ));
     }
+    say(format!(
+        "  # a traveller holds two seats of a trip; open the checkoutUrl in a browser, and pay (no real money)\n  \
+         curl -s $SUREHOLD_URL/functions/v1/checkout -H \"Authorization: Bearer $SUREHOLD_SERVICE_KEY\" \\\n    \
+         -H 'Content-Type: application/json' -d '{{\"userId\":\"{}\",\n         \
+         \"tripItems\":[{{\"experienceId\":\"{}\",\"slotId\":\"{}\",\"guestCount\":2}}],\n         \
+         \"successUrl\":\"{url}/docs\",\"cancelUrl\":\"{url}/docs\"}}'\n",
+        experiences::TRAVELLER,
+        evening.experience_id,
+        evening.slot_id,
+    ));
     say(format!(
         "  # ten students, one seat\n  {storm}\n\n  \
          # every law, checked on the live data\n  {doctor}\n"

@@ -170,7 +170,7 @@ async fn take_a_seat(desk: &Desk, org: &OrgRow, contact_id: Uuid, slot_id: Uuid)
     }
 }
 
-async fn submit(desk: &Desk, org_id: Uuid, key: String, command: Command) -> Result<Answer, DeskError> {
+pub(super) async fn submit(desk: &Desk, org_id: Uuid, key: String, command: Command) -> Result<Answer, DeskError> {
     let request = Request {
         command_id: Uuid::now_v7(),
         principal: Arc::from("system:demo"),
@@ -182,7 +182,7 @@ async fn submit(desk: &Desk, org_id: Uuid, key: String, command: Command) -> Res
     desk.submit(org_id, request).await.map(|outcome| outcome.answer)
 }
 
-fn unexpected<T>(what: &str, result: Result<Answer, DeskError>) -> anyhow::Result<T> {
+pub(super) fn unexpected<T>(what: &str, result: Result<Answer, DeskError>) -> anyhow::Result<T> {
     match result {
         Ok(answer) => anyhow::bail!("cannot {what}: unexpected answer {answer:?}"),
         Err(error) => Err(anyhow::Error::new(error).context(format!("cannot {what}"))),

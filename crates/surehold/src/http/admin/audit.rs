@@ -73,6 +73,9 @@ pub struct AuditEntry {
     pub actor: String,
     /// The person the actor did it for.
     pub on_behalf_of: Option<String>,
+    /// The event of Stripe's that caused it, `evt_…`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stripe_event_id: Option<String>,
     /// Shared by all changes of one request.
     pub command_id: Uuid,
     /// The request's idempotency key, on its first change.
@@ -95,6 +98,7 @@ impl From<JournalEntry> for AuditEntry {
             entity_id: entry.entity_id,
             actor: entry.principal,
             on_behalf_of: entry.on_behalf_of,
+            stripe_event_id: entry.stripe_event_id,
             command_id: entry.command_id,
             idempotency_key: entry.key,
             before: entry.before,

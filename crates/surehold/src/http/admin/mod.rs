@@ -7,6 +7,7 @@ pub mod contacts;
 pub mod credits;
 pub mod experiences;
 pub mod laws;
+pub mod payments;
 pub mod refunds;
 pub mod session_changes;
 pub mod sessions;

@@ -16,13 +16,15 @@ pub fn no_slot() -> ApiError {
 
 /// The same error with the code, the status and the sentence that callers of the marketplace know.
 pub fn in_words_of_trips(error: ApiError) -> ApiError {
+    let bad = StatusCode::BAD_REQUEST;
     let (status, code, sentence) = match error.code {
         "EXAM_NOT_FOUND" => return no_slot(),
         "INVALID_EXAM_TYPE" => return no_experience(),
-        // As in the seed of the marketplace.
-        "EXAM_FULL" => {
-            (StatusCode::BAD_REQUEST, "INSUFFICIENT_AVAILABILITY", error.sentence.replace("session", "slot"))
-        }
+        // The seed's function answers 400 to whatever a slot has against it.
+        "EXAM_FULL" => (bad, "INSUFFICIENT_AVAILABILITY", error.sentence.replace("session", "slot")),
+        "EXAM_NOT_ACTIVE" => (bad, "SLOT_NOT_ACTIVE", "This slot is not open for booking.".into()),
+        "EXAM_PAST" => (bad, "SLOT_PAST", "This slot has already begun.".into()),
+        "SLOT_BLOCKED" => (bad, "SLOT_BLOCKED", "This slot is blocked.".into()),
         "EXAM_CANCELLED" => (error.status, "SLOT_CANCELLED", "This slot was cancelled. Open a new one instead.".into()),
         _ => return error,
     };

@@ -17,7 +17,7 @@ async fn every_statement_is_prepared_by_the_server() {
         journal::STATEMENTS,
         &offerings::statements(),
         orgs::STATEMENTS,
-        payments::STATEMENTS,
+        &payments::statements(),
         sessions::STATEMENTS,
     ]
     .concat();

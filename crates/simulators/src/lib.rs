@@ -1,0 +1,7 @@
+//! Stand-ins for the services that Surehold talks to. They keep state and answer as the real ones do, so the
+//! demo, the tests and the benchmark need no account, no network and no money. [`stripe`] takes payments.
+
+// Stripe's objects have many fields, and `json!` goes one deeper for each.
+#![recursion_limit = "256"]
+
+pub mod stripe;

@@ -1,0 +1,123 @@
+//! Create bookings with money that is there, server to server: the seed's function, with its shapes.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use surehold_core::Refusal;
+use surehold_core::command::{BookTrip, Command};
+use surehold_core::rows::BookingStatus;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::TripError;
+use super::items::{self, TripItemRequest};
+use super::traveller::{USER_ID, by_key};
+use crate::cashier::Cashier;
+use crate::http::access::Access;
+use crate::http::app::{App, expect_answer};
+use crate::http::body::JsonFields;
+use crate::http::error::{ApiError, ErrorBody};
+use crate::http::fields::Name;
+use crate::http::idempotency::IdempotencyKey;
+use crate::http::kinds;
+use crate::store::payments;
+
+const PAYMENT_ID: Name = Name(&["paymentId", "payment_id"]);
+const TRIP_ID: Name = Name(&["tripId", "trip_id"]);
+
+/// A paid trip to be booked.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a schema: the fields are read by name")]
+#[schema(rename_all = "camelCase")]
+pub struct CreateBookingRequest {
+    /// A payment of a checkout, or one that was recorded.
+    pub payment_id: Uuid,
+    /// The trip.
+    pub trip_id: Uuid,
+    /// Who travels.
+    pub user_id: Uuid,
+    /// 1 to 50 items.
+    pub trip_items: Vec<TripItemRequest>,
+}
+
+/// Bookings that were made, now or before.
+#[derive(Serialize, ToSchema)]
+pub struct BookingsCreated {
+    /// Always true.
+    pub success: bool,
+    /// In the order of the items.
+    pub bookings: Vec<CreatedBooking>,
+}
+
+/// One of them.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CreatedBooking {
+    /// Its UUID.
+    pub id: Uuid,
+    /// What people call it.
+    #[schema(example = "PL-7KQ2MD9X")]
+    pub reference: String,
+    /// The experience.
+    pub experience_id: Uuid,
+    /// Where it stands at present.
+    #[schema(value_type = String, example = "confirmed")]
+    pub status: BookingStatus,
+}
+
+/// Book a trip with money that is there.
+///
+/// All items or none. The same payment again gives the same bookings. With a payment of a checkout whose money is not
+/// known to be there, Stripe is asked. `errorCode` is the seed's; `code` says more where the seed had one word for all.
+#[utoipa::path(
+    post, path = "/functions/v1/create-booking", tag = "trips", security(("api_key" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+    request_body = CreateBookingRequest,
+    responses(
+        (status = 200, description = "Booked, now or before", body = BookingsCreated),
+        (status = 400, description = "`VALIDATION_ERROR`, `EMPTY_TRIP`, `INSUFFICIENT_AVAILABILITY` (`details.slots`), \
+            `SLOT_BLOCKED`, `SLOT_NOT_ACTIVE`, `SLOT_PAST`, `AMOUNT_MISMATCH`, `INVALID_PRICE`", body = ErrorBody),
+        (status = 403, description = "`FORBIDDEN`: not a service key", body = ErrorBody),
+        (status = 404, description = "`PAYMENT_NOT_FOUND`, `SLOT_NOT_FOUND`, `TRIP_NOT_FOUND`", body = ErrorBody),
+        (status = 409, description = "`PAYMENT_NOT_SUCCEEDED`, `PAYMENT_USED`, `TRIP_ALREADY_BOOKED`, `CHECKOUT_OPEN`", body = ErrorBody),
+        (status = 422, description = "`IDEMPOTENCY_MISMATCH`", body = ErrorBody),
+        (status = 500, description = "`TRANSACTION_FAILED`", body = ErrorBody),
+        (status = 503, description = "`TRANSACTION_FAILED`; `code` says why: `OVERLOADED`, `DATABASE_UNAVAILABLE`, \
+            `OUTCOME_UNKNOWN`, `STRIPE_UNAVAILABLE`", body = ErrorBody),
+    )
+)]
+pub async fn create_booking_function(
+    State(app): State<Arc<App>>,
+    access: Access,
+    key: IdempotencyKey,
+    JsonFields(mut fields): JsonFields,
+) -> Result<Json<BookingsCreated>, TripError> {
+    let acting = by_key(&access)?;
+    let payment_id = fields.required(PAYMENT_ID, kinds::uuid);
+    let trip_id = fields.required(TRIP_ID, kinds::uuid);
+    let contact_id = fields.required(USER_ID, kinds::uuid);
+    let wanted = items::read(&mut fields);
+    fields.finish()?;
+    let org = acting.org.clone();
+    let payment = app.cashier.payment(org.id, payment_id).await?;
+    let payment = payment.filter(|payment| payment.contact_id == contact_id);
+    let payment = payment.ok_or_else(|| ApiError::from(Refusal::PaymentNotFound))?;
+    let items = items::find(&app, org.id, wanted).await?;
+    if Cashier::is_open(&payment) {
+        app.cashier.learn(&org, &payment).await.map_err(|error| TripError::from(error).of_transaction())?;
+    }
+    let command = Command::BookTrip(BookTrip { payment_id, trip_id, contact_id, items });
+    let request = app.request(&acting, Some(format!("user:{contact_id}")), key.key(), command);
+    let outcome = app.desk.submit(org.id, request).await.map_err(|error| TripError::from(error).of_transaction())?;
+    let booked = expect_answer!(outcome, TripBooked)?;
+    let bookings = payments::bookings_of(&*app.store.read().await?, org.id, booked.payment_id).await?;
+    let bookings = bookings.into_iter().map(|booking| CreatedBooking {
+        id: booking.id,
+        reference: booking.code,
+        experience_id: booking.offering_id,
+        status: booking.status,
+    });
+    Ok(Json(BookingsCreated { success: true, bookings: bookings.collect() }))
+}
