@@ -247,3 +247,49 @@ fn seats_are_withheld_and_released_within_bounds() {
     assert_eq!(w.events(), ["slot.withheld", "slot.released"]);
     assert_eq!(code(w.ask(withhold(exam, 0))), "VALIDATION_ERROR");
 }
+
+#[test]
+fn an_experience_has_one_slot_per_start_and_a_cancelled_one_is_none() {
+    let mut w = world();
+    let tour = || OpenSlot { one_per_start: true, ..open(TOUR, the_day()) };
+    let first = saved(w.ask(tour()));
+    let again = saved(w.ask(OpenSlot { capacity: 3, ..tour() }));
+    assert_eq!((again.slot_id, again.available, again.changed), (first.slot_id, 10, false));
+    assert_eq!(w.events(), ["slot.opened"]);
+    // Under a key, that answer is remembered, too.
+    let keyed = saved(w.ask_with_key("k", tour()));
+    assert_eq!((keyed.slot_id, keyed.changed), (first.slot_id, false));
+    assert_eq!(w.events(), ["slot.opened", "request.unchanged"]);
+    // Cancelled in this batch: the time is free again, but not for the repeat of that key.
+    saved(w.ask(ChangeSlot { status: Some(SlotStatus::Cancelled), ..change(first.slot_id) }));
+    assert_eq!(saved(w.ask_with_key("k", tour())).slot_id, first.slot_id);
+    let second = saved(w.ask(tour()));
+    assert!(second.changed && second.slot_id != first.slot_id);
+    // Another date, another offering, and exams, which may begin together.
+    assert!(saved(w.ask(OpenSlot { one_per_start: true, ..open(TOUR, date(2026, 11, 2)) })).changed);
+    assert!(saved(w.ask(OpenSlot { one_per_start: true, ..open(SJ, the_day()) })).changed);
+    assert!(saved(w.ask(open(SJ, the_day()))).changed);
+}
+
+#[test]
+fn a_slot_that_another_batch_opened_is_seen_without_its_lock() {
+    let mut w = world();
+    let there = saved(w.ask(open(TOUR, the_day()))).slot_id;
+    let slot = w.slot(there).clone();
+    let mut w = world();
+    w.ledger.load_unlocked_slot(slot);
+    let answer = saved(w.ask(OpenSlot { one_per_start: true, ..open(TOUR, the_day()) }));
+    assert_eq!((answer.slot_id, answer.changed), (there, false));
+    assert_eq!(code(w.ask(change(there))), "EXAM_NOT_FOUND", "nothing else is decided on it");
+}
+
+#[test]
+fn exam_routes_do_not_find_experiences() {
+    let mut w = world();
+    let tour = w.session(TOUR);
+    for family in [Family::MockExam, Family::MockDiscussion] {
+        let mut wanted = book(ANN, tour);
+        wanted.expected.family = Some(family);
+        assert_eq!(code(w.ask(wanted)), "EXAM_NOT_FOUND");
+    }
+}

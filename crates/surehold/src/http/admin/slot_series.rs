@@ -4,6 +4,7 @@
 //! is found by its key or, without one, by its date and start, and is not made again.
 
 use std::collections::{BTreeSet, HashMap};
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -168,12 +169,15 @@ pub async fn open_slots(
     };
     let commands = plan.commands(experience_id).into_iter().map(|slot| (key_of(&slot), slot));
     let commands: Vec<(Key, OpenSlot)> = commands.collect();
-    let results: Vec<Result<Opened, ApiError>> = stream::iter(commands)
-        .map(|(key, slot)| open(&app, &acting, admin_email.clone(), key, slot))
-        .buffered(AT_ONCE)
-        .collect()
-        .await;
-    let opened = all_of(results, &key)?;
+    let wanted = commands.len();
+    let mut results = pin!(
+        stream::iter(commands).map(|(key, slot)| open(&app, &acting, admin_email.clone(), key, slot)).buffered(AT_ONCE)
+    );
+    let mut opened = Vec::with_capacity(wanted);
+    while let Some(result) = results.next().await {
+        // The rest would fare no better, and a repeat goes on from here.
+        opened.push(result.map_err(|error| incomplete(error, opened.len(), wanted, &key))?);
+    }
     reply(&app, &acting, experience_id, opened).await.map_err(|error| unread(error, &key))
 }
 
@@ -197,20 +201,10 @@ async fn open(
     Ok(Opened { slot_id: saved.slot_id, created: saved.changed, replayed })
 }
 
-/// All of them, or what to say if some are missing.
-fn all_of(mut results: Vec<Result<Opened, ApiError>>, key: &IdempotencyKey) -> Result<Vec<Opened>, ApiError> {
-    let wanted = results.len();
-    let there = results.iter().filter(|result| result.is_ok()).count();
-    let failed = |result: &Result<Opened, ApiError>| result.as_ref().is_err_and(|e| !e.status.is_server_error());
-    // What a repeat would not mend comes first.
-    let worst = results.iter().position(failed).or_else(|| results.iter().position(Result::is_err));
-    let Some(worst) = worst else { return results.into_iter().collect() };
-    let error = match results.swap_remove(worst) {
-        Ok(_) => return Err(ApiError::internal("a slot that was opened counted as missing")),
-        Err(error) => error,
-    };
+/// What to say if a slot could not be opened, of which some may have been.
+fn incomplete(error: ApiError, there: usize, wanted: usize, key: &IdempotencyKey) -> ApiError {
     if wanted == 1 || !error.status.is_server_error() {
-        return Err(error);
+        return error;
     }
     let same_key = if key.given().is_some() { " with the same Idempotency-Key" } else { "" };
     let sentence = format!(
@@ -221,7 +215,7 @@ fn all_of(mut results: Vec<Result<Opened, ApiError>>, key: &IdempotencyKey) -> R
         .with_details(json!({ "wanted": wanted, "there": there, "cause": error.code }))
         .with_retry_after(1);
     incomplete.cause = error.cause;
-    Err(incomplete)
+    incomplete
 }
 
 /// The slots were opened, and could not be read afterwards.
@@ -373,7 +367,11 @@ impl Repeat {
     /// Reads the members of `repeat`. `None`: what is wrong has been noted.
     fn read(fields: &mut Fields, first: Date) -> Option<Repeat> {
         let every = fields.required(EVERY, kinds::one_of(&["day", "week"]));
-        let weekdays = fields.list(WEEKDAYS, 7, kinds::weekday);
+        let mut days_given = 0;
+        let weekdays = fields.list(WEEKDAYS, 7, |value| {
+            days_given += 1;
+            kinds::weekday(value)
+        });
         let until = fields.optional(UNTIL, kinds::date);
         let max = i64::try_from(SLOTS_MAX).unwrap_or(i64::MAX);
         let count = fields.optional(COUNT, |value: &Value| {
@@ -382,7 +380,7 @@ impl Repeat {
         if every == "day" && fields.has(WEEKDAYS) {
             fields.problem(WEEKDAYS.own(), "can only be sent with every: week");
         }
-        if weekdays.as_ref().is_some_and(Vec::is_empty) && fields.are_good(&[WEEKDAYS]) {
+        if weekdays.is_some() && days_given == 0 {
             fields.problem(WEEKDAYS.own(), "must name at least one day, such as mon; leave it out for that of date");
         }
         match (fields.has(UNTIL), fields.has(COUNT)) {
@@ -393,7 +391,8 @@ impl Repeat {
         if until.is_some_and(|until| until < first) {
             fields.problem(UNTIL.own(), format!("must not be before date, {first}"));
         }
-        if !fields.are_good(&[EVERY, WEEKDAYS, UNTIL, COUNT]) {
+        let is_bad_day = weekdays.as_ref().is_some_and(|days| days.len() < days_given);
+        if is_bad_day || !fields.are_good(&[EVERY, WEEKDAYS, UNTIL, COUNT]) {
             return None;
         }
         let number = |day: Weekday| day.to_monday_zero_offset();

@@ -95,7 +95,7 @@ impl Api {
             slug: slug.to_owned(),
             name: slug.to_owned(),
             time_zone: "America/Toronto".to_owned(),
-            currency: "eur".to_owned(),
+            currency: "EUR".to_owned(),
             hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
             is_test: false,
         };

@@ -5,6 +5,7 @@ pub mod api;
 pub mod cluster;
 pub mod contract;
 pub mod cut;
+pub mod market;
 pub mod school;
 
 pub use api::Api;
