@@ -17,9 +17,7 @@ impl TripError {
     /// The seed's word for whatever kept a transaction from being made, in `errorCode`.
     pub fn of_transaction(self) -> TripError {
         let mut error = self.0;
-        if error.status.is_server_error() {
-            error.error_code = Some("TRANSACTION_FAILED");
-        }
+        error.is_of_transaction = error.status.is_server_error();
         TripError(error)
     }
 }
