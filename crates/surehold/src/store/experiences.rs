@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use deadpool_postgres::ClientWrapper;
 use jiff::{SignedDuration, Timestamp, civil};
 use surehold_core::rows::{Offering, Slot};
-use tokio_postgres::Row;
+use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use super::{StoreError, rows};
@@ -85,6 +85,7 @@ static EXPERIENCE: LazyLock<String> = LazyLock::new(|| {
         rows::OFFERING
     )
 });
+const ID_BY_NAME: &str = "SELECT id FROM offerings WHERE org_id = $1 AND name = $2 AND family = 'experience'";
 
 macro_rules! select {
     ($rest:literal) => {
@@ -119,8 +120,8 @@ const SLOTS_AHEAD: &str = select!(
 );
 
 /// Every statement of this file, for the test that prepares them.
-pub fn statements() -> [&'static str; 5] {
-    [&EXPERIENCES, &EXPERIENCE, SLOTS_BY_ID, SLOTS, SLOTS_AHEAD]
+pub fn statements() -> [&'static str; 6] {
+    [&EXPERIENCES, &EXPERIENCE, ID_BY_NAME, SLOTS_BY_ID, SLOTS, SLOTS_AHEAD]
 }
 
 /// Up to `limit` experiences by name; those that come after `after` in this order.
@@ -140,6 +141,11 @@ pub async fn list(
 pub async fn by_id(client: &ClientWrapper, org_id: Uuid, id: Uuid) -> Result<Option<ExperienceRow>, StoreError> {
     let statement = client.prepare_cached(&EXPERIENCE).await?;
     client.query_opt(&statement, &[&org_id, &id]).await?.as_ref().map(experience).transpose()
+}
+
+/// The id of the experience of a name.
+pub async fn id_by_name(client: &Client, org_id: Uuid, name: &str) -> Result<Option<Uuid>, StoreError> {
+    client.query_opt(ID_BY_NAME, &[&org_id, &name]).await?.map(|row| Ok(row.try_get(0)?)).transpose()
 }
 
 /// The slots of some primary keys, in no order.

@@ -3,15 +3,15 @@
 use jiff::ToSpan;
 use jiff::civil::{Date, Time, time};
 use surehold_core::Answer;
+use surehold_core::Refusal;
 use surehold_core::command::{AddOffering, Command, OfferingTerms, OpenSlot};
 use surehold_core::rows::SlotStatus;
-use surehold_core::{Refusal, rows::Family};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::sample::{submit, unexpected};
 use crate::desk::{Desk, DeskError};
-use crate::store::offerings::catalogue;
+use crate::store::experiences::id_by_name;
 use crate::store::orgs::OrgRow;
 use crate::wall_clock::{slot_times, zone_of};
 
@@ -60,9 +60,8 @@ pub async fn fill(client: &Client, desk: &Desk, org: &OrgRow) -> anyhow::Result<
 }
 
 async fn add(client: &Client, desk: &Desk, org: &OrgRow, experience: &Experience) -> anyhow::Result<Uuid> {
-    let known = catalogue(client, org.id).await?;
-    if let Some(offering) = known.offering(experience.name).filter(|o| o.family == Family::Experience) {
-        return Ok(offering.id);
+    if let Some(id) = id_by_name(client, org.id, experience.name).await? {
+        return Ok(id);
     }
     let terms = OfferingTerms { price_minor: Some(experience.price_minor), ..OfferingTerms::default() };
     let command = Command::AddOffering(AddOffering { name: experience.name.to_owned(), terms });

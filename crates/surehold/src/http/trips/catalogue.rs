@@ -142,7 +142,7 @@ pub struct OnSaleQuery {
 ///
 /// Those that are offered, by name.
 #[utoipa::path(
-    get, path = "/functions/v1/experiences", tag = "trips", security((), ("api_key" = [])), params(OnSaleQuery),
+    get, path = "/functions/v1/experiences", tag = "trips", security((), ("user_token" = []), ("api_key" = [])), params(OnSaleQuery),
     responses(
         (status = 200, description = "A page of experiences", body = Success<Vec<ExperienceOnSale>>),
         (status = 400, description = "`VALIDATION_ERROR`, `ORG_UNKNOWN`", body = ErrorBody),
@@ -186,7 +186,7 @@ pub struct SlotsOnSaleQuery {
 /// Those that are still ahead, the soonest first; read from the database at this moment. It is an answer for a form,
 /// not a reservation: the checkout itself decides.
 #[utoipa::path(
-    get, path = "/functions/v1/experiences/{id}/slots", tag = "trips", security((), ("api_key" = [])),
+    get, path = "/functions/v1/experiences/{id}/slots", tag = "trips", security((), ("user_token" = []), ("api_key" = [])),
     params(("id" = String, Path, description = "UUID of the experience"), SlotsOnSaleQuery),
     responses(
         (status = 200, description = "A page of slots", body = Success<Vec<SlotOnSale>>),
