@@ -1,6 +1,7 @@
 //! Mark attendance: the contact came, did not come, or it is not known after all.
 
 use crate::command::MarkAttendance;
+use crate::decide::trips::refundable;
 use crate::decide::{Act, Stop};
 use crate::outcome::{Answer, AttendanceMarked, Outcome};
 use crate::refusal::Refusal;
@@ -29,6 +30,13 @@ pub(super) fn mark_attendance(act: &mut Act<'_>, c: &MarkAttendance) -> Result<O
     // A refunded booking does not become active again: its seat would cost nothing.
     if let (None, Some(at)) = (c.attendance, booking.credit_returned_at) {
         return Err(Refusal::AlreadyRefunded { at }.into());
+    }
+    if let (None, Some(purchase)) = (c.attendance, booking.purchase) {
+        let payment = act.payment(purchase.payment_id)?;
+        let is_back = purchase.price_minor > 0 && refundable(act, &payment, &booking) == 0;
+        if is_back || !payment.status.pays() {
+            return Err(Refusal::FullyRefunded.into());
+        }
     }
 
     // Effects. The seat stays taken in all three states.

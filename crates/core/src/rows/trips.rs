@@ -59,7 +59,7 @@ impl PaymentStatus {
 }
 
 text_enum! {
-    /// Where a refund stands.
+    /// Where a refund stands, in the order in which it gets there: one that failed may have succeeded before.
     RefundStatus {
         /// Stripe has not answered yet.
         Requested = "requested",

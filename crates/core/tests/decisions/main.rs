@@ -1,7 +1,7 @@
 //! The decisions of Surehold, tested without a database: tables of refusals in their order of
 //! precedence, stories of the exam school's rules, and random histories against a tiny model.
 //!
-//! Tests named `a8_NN_…` pin a defect of the originals (`reference/exam-app.md`, A8).
+//! Tests named `a8_NN_…` and `b3_N_…` pin a defect of the originals (`reference/exam-app.md`, A8; `trips-app.md`, B3).
 
 mod bookings;
 mod cancelling;
@@ -9,9 +9,11 @@ mod contacts;
 mod database;
 mod histories;
 mod keys;
+mod marketplace;
 mod model;
 mod moving;
 mod precedence;
 mod requests;
 mod sessions;
+mod trips;
 mod world;

@@ -13,21 +13,21 @@ use uuid::Uuid;
 use crate::world::*;
 
 /// A request about to be made under a key, and the world it is made in.
-struct Case<C> {
-    world: World,
+pub struct Case<C> {
+    pub world: World,
     /// The session, or the one to move to.
-    slot: Uuid,
+    pub slot: Uuid,
     /// The booking that it is about.
-    booking: Uuid,
-    request: C,
+    pub booking: Uuid,
+    pub request: C,
 }
 
 const KEY: &str = "the caller's key";
 
-type Row<C> = (&'static str, fn(&mut Case<C>));
+pub type Row<C> = (&'static str, fn(&mut Case<C>));
 
 #[track_caller]
-fn table<C: Ask>(good: impl Fn() -> Case<C>, rows: &[Row<C>]) {
+pub fn table<C: Ask>(good: impl Fn() -> Case<C>, rows: &[Row<C>]) {
     let ask = |mut case: Case<C>| case.world.ask_with_key(KEY, case.request);
     let outcome = ask(good()).expect("without any trouble it is done");
     assert!(!outcome.replayed);
@@ -53,7 +53,7 @@ fn said(result: Result<Outcome, Stop>) -> &'static str {
 }
 
 /// The first row of every table.
-fn key_used_before<C>(case: &mut Case<C>) {
+pub fn key_used_before<C>(case: &mut Case<C>) {
     case.world.has_used_key(KEY);
 }
 
@@ -82,15 +82,15 @@ fn with_slot<C>(request: impl FnOnce(Uuid) -> C) -> Case<C> {
     Case { world, slot, booking: NOBODY, request: request(slot) }
 }
 
-fn full<C>(case: &mut Case<C>) {
+pub fn full<C>(case: &mut Case<C>) {
     case.world.where_session(case.slot, |s| s.taken = s.capacity);
 }
 
-fn blocked<C>(case: &mut Case<C>) {
+pub fn blocked<C>(case: &mut Case<C>) {
     case.world.where_session(case.slot, |s| s.is_blocked = true);
 }
 
-fn inactive<C>(case: &mut Case<C>) {
+pub fn inactive<C>(case: &mut Case<C>) {
     case.world.where_session(case.slot, |s| s.status = SlotStatus::Inactive);
 }
 
@@ -98,7 +98,7 @@ fn slot_cancelled<C>(case: &mut Case<C>) {
     case.world.where_session(case.slot, |s| s.status = SlotStatus::Cancelled);
 }
 
-fn begun<C>(case: &mut Case<C>) {
+pub fn begun<C>(case: &mut Case<C>) {
     case.world.now = case.world.slot(case.slot).starts_at;
 }
 

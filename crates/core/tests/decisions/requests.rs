@@ -118,5 +118,9 @@ macro_rules! ask {
 ask! {
     Book => Book, Cancel => Cancel, Move => Move, MarkAttendance => MarkAttendance, RefundCredit => RefundCredit,
     AdjustCredits => AdjustCredits, AddContact => AddContact, ChangeContact => ChangeContact, OpenSlot => OpenSlot,
-    ChangeSlot => ChangeSlot, Withhold => Withhold,
+    ChangeSlot => ChangeSlot, Withhold => Withhold, HoldTrip => HoldTrip, BookTrip => BookTrip,
+    RecordPayment => RecordPayment, AttachCheckout => AttachCheckout, Settle => Settle, AwaitPayment => AwaitPayment,
+    ReleasePayment => ReleasePayment, ExpireHold => ExpireHold, FlagPayment => FlagPayment,
+    RefundBooking => RefundBooking, SeeRefunds => SeeRefunds, FailRefund => FailRefund, AddOffering => AddOffering,
+    ChangeOffering => ChangeOffering,
 }

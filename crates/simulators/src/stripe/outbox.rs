@@ -117,11 +117,18 @@ impl Outbox {
 
     /// Takes a delivery whose time has come and whose endpoint has a free place.
     pub(super) fn take(&mut self, now: Instant, newest_first: bool) -> Option<(u64, Undelivered, WebhookEndpoint)> {
-        let free = |delivery: &Undelivered| {
-            let busy = self.sending.values().filter(|sent| sent.endpoint == delivery.endpoint).count();
-            busy < self.at_once
-        };
-        let mut due = self.waiting.range(..=(now, u64::MAX)).filter(|(_, delivery)| free(delivery));
+        let mut busy = vec![0; self.endpoints.len()];
+        for sent in self.sending.values() {
+            if let Some(count) = busy.get_mut(sent.endpoint) {
+                *count += 1;
+            }
+        }
+        let free = |endpoint: usize| busy.get(endpoint).is_some_and(|count| *count < self.at_once);
+        // Without this every change would look at all that wait, which may be thousands.
+        if !(0..busy.len()).any(free) {
+            return None;
+        }
+        let mut due = self.waiting.range(..=(now, u64::MAX)).filter(|(_, delivery)| free(delivery.endpoint));
         let (place, _) = if newest_first { due.next_back() } else { due.next() }?;
         let place = *place;
         let delivery = self.waiting.remove(&place)?;

@@ -23,7 +23,7 @@ async fn create(shop: &Shop, expires_at: i64) -> serde_json::Value {
 async fn a_session_expires_by_itself() {
     let shop = hasty_shop().await;
     create(&shop, now() + 1).await;
-    // Events are listed without a look at the sessions: only the timer can have made this one.
+    // Nobody looks at the sessions: only the timer can make the event.
     let (receiver, simulator) = (Receiver::open().await, &shop.simulator);
     simulator.set_webhook(receiver.url(), SECRET);
     simulator.until(|_| receiver.kinds() == ["checkout.session.expired"]).await;

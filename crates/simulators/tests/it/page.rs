@@ -23,7 +23,7 @@ async fn it_shows_what_is_bought_and_that_no_money_moves() {
         "$100.00 USD",
         "ann@example.org",
         "Open until",
-        "Pay later (bank transfer, async)",
+        "Pay later by bank transfer",
         "Fail the payment",
         "Leave",
     ] {

@@ -13,6 +13,7 @@ use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 use surehold_simulators::stripe::{Options, Retry, Simulator, WebhookEndpoint};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 pub const KEY: &str = "sk_test_of_the_tests";
 pub const SECRET: &str = "whsec_of_the_tests";
@@ -204,6 +205,8 @@ struct Inbox {
     arrived: Vec<Delivery>,
     /// Statuses of the next answers; afterwards 200.
     next_answers: VecDeque<StatusCode>,
+    /// Answers wait until this is gone.
+    held: Option<Arc<Notify>>,
 }
 
 /// A server that receives webhooks.
@@ -238,6 +241,11 @@ impl Receiver {
         self.inbox.lock().unwrap().next_answers.extend(statuses);
     }
 
+    /// Lets deliveries arrive, and holds back the answers until it is notified.
+    pub fn hold(&self) -> Arc<Notify> {
+        self.inbox.lock().unwrap().held.insert(Arc::new(Notify::new())).clone()
+    }
+
     pub fn arrived(&self) -> Vec<Delivery> {
         self.inbox.lock().unwrap().arrived.clone()
     }
@@ -249,7 +257,13 @@ impl Receiver {
 
 async fn receive(State(inbox): State<Arc<Mutex<Inbox>>>, headers: HeaderMap, body: Bytes) -> (StatusCode, Json<Value>) {
     let event = serde_json::from_slice(&body).unwrap();
-    let mut inbox = inbox.lock().unwrap();
-    inbox.arrived.push(Delivery { headers, body, event });
-    (inbox.next_answers.pop_front().unwrap_or(StatusCode::OK), Json(json!({})))
+    let (answer, held) = {
+        let mut inbox = inbox.lock().unwrap();
+        inbox.arrived.push(Delivery { headers, body, event });
+        (inbox.next_answers.pop_front().unwrap_or(StatusCode::OK), inbox.held.clone())
+    };
+    if let Some(held) = held {
+        held.notified().await;
+    }
+    (answer, Json(json!({})))
 }

@@ -116,6 +116,35 @@ async fn duplicates_carry_the_same_event() {
 }
 
 #[tokio::test]
+async fn a_duplicate_is_not_another_endpoints_acknowledgement() {
+    let (shop, receiver) = Shop::with_receiver().await;
+    let other = Receiver::open().await;
+    let _never = other.hold();
+    shop.simulator.set_webhooks(vec![receiver.endpoint(&[SECRET]), other.endpoint(&[SECRET])]);
+    shop.simulator.faults().set(webhooks(WebhookFaults { duplicate: Some(Chance::Count(1)), ..Default::default() }));
+    let session = shop.create().await;
+    shop.simulator.act(id(&session), Action::Expire).unwrap();
+    shop.simulator.until(|simulator| simulator.state()["webhooks"]["acknowledged"] == 2).await;
+    assert_eq!(shop.simulator.events()[0]["pending_webhooks"], 1);
+}
+
+#[tokio::test]
+async fn the_next_event_waits_for_the_answer_to_the_last() {
+    let (shop, receiver) = Shop::with_receiver().await;
+    let held = receiver.hold();
+    shop.paid().await;
+    for arrived in 1..=3 {
+        while receiver.arrived().len() < arrived {
+            tokio::task::yield_now().await;
+        }
+        shop.create().await; // time enough for another delivery, if one were sent
+        assert_eq!(receiver.arrived().len(), arrived);
+        held.notify_one();
+    }
+    shop.simulator.delivered().await;
+}
+
+#[tokio::test]
 async fn twins_are_two_events_of_one_occurrence() {
     let (shop, receiver) = Shop::with_receiver().await;
     shop.simulator.faults().set(webhooks(WebhookFaults { twin: Some(Chance::Probability(1.0)), ..Default::default() }));
@@ -161,6 +190,7 @@ async fn a_lost_delivery_is_tried_again_or_never_arrives() {
     shop.simulator.delivered().await;
     assert_eq!(receiver.kinds(), ["payment_intent.succeeded", "charge.succeeded"]);
     assert_eq!(shop.simulator.state()["webhooks"]["lost"], 1);
+    assert_eq!(shop.simulator.faults().get(), Faults::default());
     // What was lost can be sent again by hand, as from Stripe's dashboard.
     let event = shop.simulator.events().pop().unwrap();
     shop.control(&format!("/_simulator/events/{}/resend", id(&event)), json!({})).await.ok();

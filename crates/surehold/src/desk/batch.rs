@@ -82,9 +82,9 @@ async fn after(fault: Fault, group: Vec<Job>) -> Vec<Vec<Job>> {
             let first = needs.slots.first().or(needs.bookings.first()).or(needs.contacts.first());
             first.or(needs.offerings_to_lock.first()).copied()
         }),
-        Fault::Statement(Failure::ContactLocked, why) => {
-            apart(group, &why, |needs| needs.contacts.first().or(needs.bookings.first()).copied())
-        }
+        Fault::Statement(Failure::ContactLocked, why) => apart(group, &why, |needs| {
+            needs.contacts.first().or(needs.bookings.first()).or(needs.payments.first()).copied()
+        }),
         Fault::Statement(Failure::Unavailable, why) => {
             tracing::error!(commands = group.len(), why, "the database cannot write");
             group.into_iter().for_each(|job| job.give_up(DeskError::DatabaseUnavailable));

@@ -197,7 +197,7 @@ impl Drop for Runner {
 
 fn lane_of(org_id: Uuid, command: &Command, lanes: usize) -> usize {
     let needs = command.needs();
-    let first = needs.slots.first().or(needs.bookings.first()).or(needs.contacts.first());
+    let first = needs.slots.first().or(needs.bookings.first()).or(needs.payments.first()).or(needs.contacts.first());
     let mut hasher = DefaultHasher::new();
     (org_id, first).hash(&mut hasher);
     (hasher.finish() % lanes as u64) as usize

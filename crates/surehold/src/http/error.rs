@@ -32,8 +32,8 @@ pub struct ApiError {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// What happened really; logged, never sent.
     pub cause: Option<Arc<str>>,
-    /// The marketplace's word for it is `TRANSACTION_FAILED`, which says less than `code`.
-    pub is_of_transaction: bool,
+    /// Whether the marketplace has only one word for it, `TRANSACTION_FAILED`, whatever its `code`.
+    pub is_transaction_failure: bool,
 }
 
 /// The body of every answer that is not a success.
@@ -70,7 +70,7 @@ impl ApiError {
             details: None,
             headers: Vec::new(),
             cause: None,
-            is_of_transaction: false,
+            is_transaction_failure: false,
         }
     }
 
@@ -154,7 +154,11 @@ impl ApiError {
             success: false,
             error: self.sentence.clone(),
             code: self.code,
-            error_code: is_function.then_some(if self.is_of_transaction { "TRANSACTION_FAILED" } else { self.code }),
+            error_code: is_function.then_some(if self.is_transaction_failure {
+                "TRANSACTION_FAILED"
+            } else {
+                self.code
+            }),
             details: self.details.clone(),
             request_id: request_id.to_owned(),
         }

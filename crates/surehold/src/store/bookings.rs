@@ -113,11 +113,12 @@ const COUNT_ALL: &str = concat!("SELECT count(*) ", from!(), "b.contact_id = $2"
 const COUNT_UPCOMING: &str = concat!("SELECT count(*) ", from!(), upcoming!());
 const COUNT_PAST: &str = concat!("SELECT count(*) ", from!(), past!());
 const OF_SLOT: &str = select!("b.slot_id = $2 AND ($3::uuid IS NULL OR b.id > $3) ORDER BY b.id LIMIT $4");
+// Holds of a checkout are not among them: they end by themselves, or are confirmed first.
 const ACTIVE_OF_SLOT: &str = "SELECT id FROM bookings WHERE org_id = $1 AND slot_id = $2 \
-     AND status IN ('pending_payment', 'processing', 'confirmed') ORDER BY id";
+     AND (status = 'confirmed' OR status IN ('pending_payment', 'processing') AND payment_id IS NULL) ORDER BY id";
 const CANCELLED_SLOTS_WITH_ACTIVE: &str = "SELECT s.id FROM slots s WHERE s.org_id = $1 AND s.status = 'cancelled' \
      AND s.taken + s.held > 0 AND EXISTS (SELECT FROM bookings b WHERE b.org_id = $1 AND b.slot_id = s.id \
-     AND b.status IN ('pending_payment', 'processing', 'confirmed')) ORDER BY s.id";
+     AND (b.status = 'confirmed' OR b.status IN ('pending_payment', 'processing') AND b.payment_id IS NULL)) ORDER BY s.id";
 
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[

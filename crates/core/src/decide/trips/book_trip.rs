@@ -2,7 +2,7 @@
 //! that it settled are the answer; the same payment always has the same bookings.
 
 use super::items::{self, Cutoff};
-use super::rows::describe;
+use super::rows::{describe, money_left};
 use crate::command::BookTrip;
 use crate::decide::{Act, Stop};
 use crate::outcome::{Answer, Outcome, TripBooked};
@@ -37,9 +37,10 @@ pub(in crate::decide) fn book_trip(act: &mut Act<'_>, c: &BookTrip) -> Result<Ou
     let priced = items::check(act, &c.items, Cutoff::Passed)?;
     let needed_minor = items::total(&priced);
     let needed_currency = act.ledger.org.currency.clone();
-    if payment.money() < needed_minor || payment.currency != needed_currency {
+    let paid_minor = money_left(act, &payment);
+    if paid_minor < needed_minor || payment.currency != needed_currency {
         return Err(Refusal::AmountMismatch {
-            paid_minor: payment.money(),
+            paid_minor,
             paid_currency: payment.currency,
             needed_minor,
             needed_currency,

@@ -57,22 +57,23 @@ pub(in crate::decide) fn refund_booking(act: &mut Act<'_>, c: &RefundBooking) ->
     act.done(Answer::BookingRefunded(answer), Some(status))
 }
 
-/// Follows Stripe: the whole list of a payment's refunds, so that any order and any repeat of events end alike.
+/// Follows Stripe: the whole list of a payment's refunds, so that any order and any repeat of events end alike. Lists
+/// may also come in another order than they were read in: a refund never goes back to an earlier state, and one that
+/// an older list does not have yet still counts.
 pub(in crate::decide) fn see_refunds(act: &mut Act<'_>, c: &SeeRefunds) -> Result<Outcome, Stop> {
     let payment = act.payment(c.payment_id)?;
     if payment.received_minor.is_none() {
         return Err(Refusal::PaymentNotSucceeded { status: payment.status }.into());
     }
-    let mut changed = false;
-    for seen in &c.refunds {
-        changed |= see(act, &payment, seen);
-    }
-    let refunded_minor = c.refunds.iter().filter(|r| r.status != RefundStatus::Failed).map(|r| r.amount_minor).sum();
-    let has_failed = act.ledger.refunds_of(payment.id).any(|refund| refund.status == RefundStatus::Failed);
+    let news: Vec<News> = c.refunds.iter().filter_map(|seen| see(act, &payment, seen)).collect();
+    let mut changed = !news.is_empty();
+    let at_stripe = |refund: &&Refund| refund.stripe_refund_id.is_some() && refund.status != RefundStatus::Failed;
+    let refunded_minor = act.ledger.refunds_of(payment.id).filter(at_stripe).map(|refund| refund.amount_minor).sum();
     let after = Payment {
         refunded_minor,
         status: status_after(&payment, refunded_minor),
-        flag: if has_failed { Some("REFUND_FAILED".to_owned()) } else { payment.flag.clone() },
+        // Only once: an operator who has looked at it has taken the flag down.
+        flag: if news.contains(&News::Failed) { Some("REFUND_FAILED".to_owned()) } else { payment.flag.clone() },
         ..payment.clone()
     };
     if after != payment {
@@ -88,6 +89,13 @@ pub(in crate::decide) fn see_refunds(act: &mut Act<'_>, c: &SeeRefunds) -> Resul
                 "booking.cancelled",
                 Some("refunded"),
             );
+            act.move_trip_bookings(
+                after.id,
+                &[BookingStatus::Processing],
+                BookingStatus::Expired,
+                "booking.expired",
+                Some("refunded"),
+            );
             let bookings: Vec<Booking> = act.ledger.bookings_of_payment(after.id).into_iter().cloned().collect();
             if let Some(booking) = bookings.first() {
                 act.end_trip_without_bookings(booking);
@@ -98,8 +106,16 @@ pub(in crate::decide) fn see_refunds(act: &mut Act<'_>, c: &SeeRefunds) -> Resul
     if changed { act.payment_done(&payment) } else { act.payment_unchanged(&payment) }
 }
 
+/// What Stripe's word on a refund has told us.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum News {
+    Failed,
+    Else,
+}
+
 /// Follows one refund; says whether it had anything new.
-fn see(act: &mut Act<'_>, payment: &Payment, seen: &SeenRefund) -> bool {
+fn see(act: &mut Act<'_>, payment: &Payment, seen: &SeenRefund) -> Option<News> {
+    let news = |is_new: bool| if is_new && seen.status == RefundStatus::Failed { News::Failed } else { News::Else };
     let of_payment = || act.ledger.refunds_of(payment.id);
     let known = of_payment()
         .find(|refund| refund.stripe_refund_id.as_ref() == Some(&seen.stripe_refund_id))
@@ -119,13 +135,15 @@ fn see(act: &mut Act<'_>, payment: &Payment, seen: &SeenRefund) -> bool {
             created_at: act.now,
         };
         act.make_refund("refund.seen", refund);
-        return true;
+        return Some(news(true));
     };
-    let after = Refund { status: seen.status, stripe_refund_id: Some(seen.stripe_refund_id.clone()), ..before.clone() };
+    let is_old = before.stripe_refund_id.is_some() && seen.status < before.status;
+    let status = if is_old { before.status } else { seen.status };
+    let after = Refund { status, stripe_refund_id: Some(seen.stripe_refund_id.clone()), ..before.clone() };
     if after == before {
-        return false;
+        return None;
     }
-    let event = match seen.status {
+    let event = match status {
         RefundStatus::Succeeded => "refund.succeeded",
         RefundStatus::Failed => "refund.failed",
         RefundStatus::Requested | RefundStatus::Pending => "refund.pending",
@@ -137,7 +155,7 @@ fn see(act: &mut Act<'_>, payment: &Payment, seen: &SeenRefund) -> bool {
         booking.refunded_by = Some("stripe".to_owned());
         act.change_booking_because("booking.refunded", &old, &mut booking, Some(&before.reason));
     }
-    true
+    Some(news(before.status != RefundStatus::Failed))
 }
 
 fn status_after(payment: &Payment, refunded_minor: i64) -> PaymentStatus {

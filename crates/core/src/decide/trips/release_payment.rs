@@ -1,5 +1,6 @@
 //! No money will come for a payment: its seats go back on sale.
 
+use super::rows::money_left;
 use crate::command::{ExpireHold, ReleasePayment, ReleaseReason};
 use crate::decide::{Act, Stop};
 use crate::outcome::Outcome;
@@ -47,6 +48,8 @@ fn end(act: &mut Act<'_>, payment: &Payment, reason: &str) -> Result<Outcome, St
         Some(reason),
     );
     let came = payment.received_minor.filter(|minor| *minor > 0);
+    // Somebody may have sent a part of it back in Stripe's dashboard.
+    let left_minor = money_left(act, payment);
     let after = Payment {
         status: if came.is_some() { PaymentStatus::Refunding } else { PaymentStatus::Failed },
         reason: Some(reason.to_owned()),
@@ -55,8 +58,8 @@ fn end(act: &mut Act<'_>, payment: &Payment, reason: &str) -> Result<Outcome, St
     };
     let event = if came.is_some() { "payment.refunding" } else { "payment.failed" };
     let after = act.change_payment(event, payment, after);
-    if let Some(minor) = came {
-        act.request_refund(&after, None, minor, reason);
+    if left_minor > 0 {
+        act.request_refund(&after, None, left_minor, reason);
     }
     act.payment_done(&after)
 }

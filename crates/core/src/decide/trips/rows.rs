@@ -65,10 +65,12 @@ impl Act<'_> {
         self.ledger.write_trip(after);
     }
 
-    /// A booked trip without a live booking is a cancelled one.
+    /// A booked trip without a live booking is a cancelled one. Whichever payment they are of: a trip that was given
+    /// up may have been booked anew.
     pub fn end_trip_without_bookings(&mut self, booking: &Booking) {
-        let Some(Purchase { trip_id, payment_id, .. }) = booking.purchase else { return };
-        let any_live = self.ledger.bookings_of_payment(payment_id).iter().any(|b| b.status.is_live());
+        let Some(Purchase { trip_id, .. }) = booking.purchase else { return };
+        let of_trip = |b: &Booking| b.purchase.is_some_and(|purchase| purchase.trip_id == trip_id);
+        let any_live = self.ledger.bookings_of(booking.contact_id).any(|b| b.status.is_live() && of_trip(b));
         let is_booked = self.ledger.trip(trip_id).is_some_and(|trip| trip.status == TripStatus::Booked);
         if is_booked && !any_live {
             self.set_trip(trip_id, TripStatus::Cancelled);
@@ -238,19 +240,22 @@ impl Act<'_> {
     }
 }
 
+/// What of a payment's money is neither back nor on its way back, in minor units.
+pub(super) fn money_left(act: &Act<'_>, payment: &Payment) -> i64 {
+    let back: i64 = going_back(act, payment).map(|refund| refund.amount_minor).sum();
+    (payment.money() - back).max(0)
+}
+
 /// What can still go back of a booking's money, in minor units: never more than of its payment.
 pub(in crate::decide) fn refundable(act: &Act<'_>, payment: &Payment, booking: &Booking) -> i64 {
-    let back = |refund: &&Refund| refund.status != RefundStatus::Failed;
-    let of_all: i64 = act.ledger.refunds_of(payment.id).filter(back).map(|r| r.amount_minor).sum();
-    let of_this: i64 = act
-        .ledger
-        .refunds_of(payment.id)
-        .filter(back)
-        .filter(|r| r.booking_id == Some(booking.id))
-        .map(|r| r.amount_minor)
-        .sum();
+    let of_this = going_back(act, payment).filter(|refund| refund.booking_id == Some(booking.id));
+    let back: i64 = of_this.map(|refund| refund.amount_minor).sum();
     let price = booking.purchase.map_or(0, |purchase| purchase.price_minor);
-    (price - of_this).min(payment.money() - of_all).max(0)
+    (price - back).min(money_left(act, payment)).max(0)
+}
+
+fn going_back<'a>(act: &'a Act<'_>, payment: &Payment) -> impl Iterator<Item = &'a Refund> {
+    act.ledger.refunds_of(payment.id).filter(|refund| refund.status != RefundStatus::Failed)
 }
 
 pub(super) fn describe(booking: &Booking) -> TripBooking {

@@ -170,23 +170,38 @@ pub async fn checkout(
         customer_email,
         pay_seconds: app.options.pay_seconds,
     };
-    let key = key.key();
+    let given = key.key();
+    let mut over = 0;
     for _ in 0..ROUNDS_MAX {
-        match hold_and_open(&app, &traveller, key.clone(), hold.clone()).await? {
-            Some(response) => return Ok(response),
-            None => continue,
+        match hold_and_open(&app, &traveller, key_after(&given, over), hold.clone()).await? {
+            Round::Answer(response) => return Ok(response),
+            Round::InTheWay => {}
+            Round::Over => over += 1,
         }
     }
     Err(CashierError::Over.into())
 }
 
-/// One try. `None`: an earlier checkout was in the way, or this one ended meanwhile.
-async fn hold_and_open(
-    app: &App,
-    traveller: &Traveller,
-    key: Key,
-    hold: HoldTrip,
-) -> Result<Option<Response>, TripError> {
+/// A key is remembered with its hold, also when that came to nothing because Stripe was away. Who repeats the request
+/// then wants a checkout, not the memory of one: the next hold has a key made of the same one.
+fn key_after(given: &Key, over: usize) -> Key {
+    match given {
+        Key::Given(key) if over > 0 => Key::Given(format!("again{over}:{key}")),
+        key => key.clone(),
+    }
+}
+
+/// How one try ended.
+enum Round {
+    /// With an answer.
+    Answer(Response),
+    /// An earlier checkout was in the way, and is gone.
+    InTheWay,
+    /// Seats were held, and went before there was a page to pay for them.
+    Over,
+}
+
+async fn hold_and_open(app: &App, traveller: &Traveller, key: Key, hold: HoldTrip) -> Result<Round, TripError> {
     let org = &traveller.acting.org;
     let command = Command::HoldTrip(hold);
     let request = app.request(&traveller.acting, traveller.on_behalf_of.clone(), key, command);
@@ -194,7 +209,7 @@ async fn hold_and_open(
         Ok(outcome) => outcome,
         Err(crate::desk::DeskError::Refused(Refusal::CheckoutOpen { payment_id })) => {
             return match app.cashier.close_checkout(org, payment_id).await? {
-                Closed::Released => Ok(None),
+                Closed::Released => Ok(Round::InTheWay),
                 Closed::Paid => Err(refused(Refusal::TripAlreadyBooked { payment_id: Some(payment_id) })),
                 Closed::Processing => Err(refused(Refusal::PaymentProcessing { payment_id })),
             };
@@ -208,13 +223,13 @@ async fn hold_and_open(
     if known.is_none() {
         match app.cashier.open_checkout(org, held.payment_id).await {
             Ok(_) => {}
-            Err(CashierError::Over) => return Ok(None),
+            Err(CashierError::Over) => return Ok(Round::Over),
             // It was held a while ago, and Stripe was not asked in time: it has to be held anew.
-            Err(CashierError::Refused(_)) if replayed => return Ok(None),
+            Err(CashierError::Refused(_)) if replayed => return Ok(Round::Over),
             Err(error) => return Err(error.into()),
         }
     }
-    opened(app, org.id, &held, replayed).await.map(Some)
+    opened(app, org.id, &held, replayed).await.map(Round::Answer)
 }
 
 fn refused(refusal: Refusal) -> TripError {

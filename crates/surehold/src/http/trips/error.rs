@@ -16,9 +16,8 @@ pub struct TripError(ApiError);
 impl TripError {
     /// The seed's word for whatever kept a transaction from being made, in `errorCode`.
     pub fn of_transaction(self) -> TripError {
-        let mut error = self.0;
-        error.is_of_transaction = error.status.is_server_error();
-        TripError(error)
+        let is_transaction_failure = self.0.status.is_server_error();
+        TripError(ApiError { is_transaction_failure, ..self.0 })
     }
 }
 

@@ -1,0 +1,14 @@
+//! Stories of trips, of the money for them and of money on its way back. After each step the laws hold
+//! ([`crate::marketplace::laws_hold`]).
+
+mod booking;
+mod cancelling;
+mod histories;
+mod holding;
+mod journal;
+mod offerings;
+mod precedence;
+mod refunds;
+mod releasing;
+mod seen_refunds;
+mod settling;
