@@ -69,9 +69,13 @@ pub(in crate::decide) fn see_refunds(act: &mut Act<'_>, c: &SeeRefunds) -> Resul
     let mut changed = !news.is_empty();
     let at_stripe = |refund: &&Refund| refund.stripe_refund_id.is_some() && refund.status != RefundStatus::Failed;
     let refunded_minor = act.ledger.refunds_of(payment.id).filter(at_stripe).map(|refund| refund.amount_minor).sum();
+    let status = status_after(&payment, refunded_minor);
+    let confirms_nothing = payment.status.is_open() && status == PaymentStatus::Refunded;
     let after = Payment {
         refunded_minor,
-        status: status_after(&payment, refunded_minor),
+        status,
+        // Should one of its refunds fail later, the money is not for its bookings all the same.
+        reason: if confirms_nothing { Some("refunded".to_owned()) } else { payment.reason.clone() },
         // Only once: an operator who has looked at it has taken the flag down.
         flag: if news.contains(&News::Failed) { Some("REFUND_FAILED".to_owned()) } else { payment.flag.clone() },
         ..payment.clone()

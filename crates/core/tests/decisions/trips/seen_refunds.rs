@@ -139,6 +139,11 @@ fn flagged_money_that_goes_back_in_the_dashboard_frees_the_seats() {
     m.ask(see(trip.payment_id, &all)).expect("it is seen");
     assert_eq!((stands(&m, &trip), m.seats(walk)), ((PaymentStatus::Refunded, 700), (0, 0)));
     assert_eq!(m.statuses(&trip), [BookingStatus::Expired]);
+    // One of them fails after all: its money is not for this trip, it still has to go back.
+    let failed = [seen("re_2", None, 400, RefundStatus::Failed)];
+    m.ask(see(trip.payment_id, &failed)).expect("it is seen");
+    assert_eq!(stands(&m, &trip), (PaymentStatus::Refunding, 300));
+    assert_eq!(m.payment(trip.payment_id).flag.as_deref(), Some("REFUND_FAILED"));
 }
 
 #[test]
