@@ -258,7 +258,8 @@ pub struct SlotBookingsCancelled {
     pub already_cancelled: usize,
     /// Left as they are: the traveller took part meanwhile.
     pub skipped: usize,
-    /// Not cancelled yet, such as holds whose checkout is open: this goes on in the background until it is done.
+    /// Not cancelled yet: this goes on in the background until it is done. Holds of open checkouts are not counted:
+    /// they end with the checkout.
     pub pending: usize,
 }
 
