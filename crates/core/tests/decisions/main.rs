@@ -15,5 +15,6 @@ mod moving;
 mod precedence;
 mod requests;
 mod sessions;
+mod trip_laws;
 mod trips;
 mod world;

@@ -122,7 +122,17 @@ async fn load_without_due(client: &Object, jobs: &mut [Job]) -> Result<Vec<Loade
     let mut plans = plans_of(jobs);
     for again in 0.. {
         resolve(client, &mut plans).await?;
-        let mut loaded = load(client, &plans, Locks::Take).await?;
+        let mut loaded = match load(client, &plans, Locks::Take).await {
+            // Somebody else has locked a row of a hold that is due. These jobs need not wait for it: they find its
+            // seats held, and the worker ends it.
+            Err(error) if again > 0 && is_lock_timeout(&error) => {
+                client.batch_execute("ROLLBACK").await?;
+                let mut plans = plans_of(jobs);
+                resolve(client, &mut plans).await?;
+                return load(client, &plans, Locks::Take).await;
+            }
+            result => result?,
+        };
         let mut any_new = false;
         for ((_, plan), loaded) in plans.iter_mut().zip(&loaded) {
             any_new |= plan.add_due(&loaded.due);
@@ -135,6 +145,14 @@ async fn load_without_due(client: &Object, jobs: &mut [Job]) -> Result<Vec<Loade
         client.batch_execute("ROLLBACK").await?;
     }
     unreachable!("the loop ends by itself")
+}
+
+fn is_lock_timeout(error: &StoreError) -> bool {
+    match error {
+        StoreError::ContactLocked => true,
+        StoreError::Query(error) => classify(error) == Failure::LockTimeout,
+        _ => false,
+    }
 }
 
 /// Remembers which slots have no seat left.

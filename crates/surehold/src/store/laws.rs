@@ -263,7 +263,7 @@ const LAWS: &[Law] = &[
                  WHERE p.$org AND CASE p.source
                      WHEN 'checkout' THEN p.amount_minor IS DISTINCT FROM b.total
                          OR (p.status IN ('succeeded', 'partially_refunded')
-                             AND (p.received_minor IS DISTINCT FROM p.amount_minor OR p.received_currency <> p.currency))
+                             AND (p.received_minor IS DISTINCT FROM p.amount_minor OR p.received_currency IS DISTINCT FROM p.currency))
                      ELSE coalesce(b.total, 0) > p.amount_minor END",
             ),
             found_by(

@@ -62,7 +62,7 @@ pub(in crate::decide) fn refund_booking(act: &mut Act<'_>, c: &RefundBooking) ->
 /// an older list does not have yet still counts.
 pub(in crate::decide) fn see_refunds(act: &mut Act<'_>, c: &SeeRefunds) -> Result<Outcome, Stop> {
     let payment = act.payment(c.payment_id)?;
-    if payment.received_minor.is_none() {
+    if payment.money() == 0 {
         return Err(Refusal::PaymentNotSucceeded { status: payment.status }.into());
     }
     let news: Vec<News> = c.refunds.iter().filter_map(|seen| see(act, &payment, seen)).collect();

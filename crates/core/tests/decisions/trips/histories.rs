@@ -1,5 +1,5 @@
 //! Random histories of a marketplace: two travellers, two slots with few seats, Stripe with refunds of its own, and
-//! time that moves on. After each step the laws hold ([`crate::marketplace::laws_hold`], by [`Market::ask`]).
+//! time that moves on. After each step the laws hold ([`crate::trip_laws::laws_hold`], by [`Market::ask`]).
 
 use std::collections::BTreeMap;
 

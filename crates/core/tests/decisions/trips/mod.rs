@@ -1,5 +1,5 @@
 //! Stories of trips, of the money for them and of money on its way back. After each step the laws hold
-//! ([`crate::marketplace::laws_hold`]).
+//! ([`crate::trip_laws::laws_hold`]).
 
 mod booking;
 mod cancelling;

@@ -153,6 +153,19 @@ fn nothing_is_refunded_before_it_is_paid() {
 }
 
 #[test]
+fn of_money_that_came_to_nothing_there_are_no_refunds() {
+    let mut m = market();
+    let walk = m.walk(10);
+    let trip = m.holds(ANN, &[(walk, 1)]);
+    m.hold_ends(&trip);
+    m.ask(Settle { amount_minor: 0, ..paid(&trip) }).expect("it is noted");
+    assert_eq!(
+        refusal(m.ask(see(trip.payment_id, &[]))),
+        Refusal::PaymentNotSucceeded { status: PaymentStatus::Failed }
+    );
+}
+
+#[test]
 fn a_booking_without_money_has_none_to_give_back() {
     let mut m = market();
     let exam = m.session(SJ);

@@ -58,7 +58,7 @@ pub struct AttendanceRecorded {
     request_body = AttendanceRequest,
     responses(
         (status = 200, description = "Recorded", body = Success<AttendanceRecorded>),
-        (status = 400, description = "`VALIDATION_ERROR`", body = ErrorBody),
+        (status = 400, description = "`VALIDATION_ERROR`; `FULLY_REFUNDED`: not known after all, but its money went back", body = ErrorBody),
         (status = 404, description = "`BOOKING_NOT_FOUND`", body = ErrorBody),
         (status = 409, description = "`BOOKING_NOT_ACTIVE`: it was cancelled", body = ErrorBody),
     )

@@ -6,3 +6,6 @@ mod neighbours;
 mod races;
 mod repeats;
 mod statements;
+mod trip_expiry;
+mod trip_faults;
+mod trips;
