@@ -22,3 +22,4 @@ mod refusals;
 mod requests;
 mod rules;
 mod sessions;
+mod trips;

@@ -5,8 +5,11 @@ pub mod api;
 pub mod cluster;
 pub mod contract;
 pub mod cut;
+pub mod marketplace_api;
 pub mod school;
+pub mod stripe_client;
 
 pub use api::Api;
 pub use cluster::TestDatabase;
+pub use marketplace_api::Marketplace;
 pub use school::School;
