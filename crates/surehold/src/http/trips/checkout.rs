@@ -171,8 +171,8 @@ pub async fn checkout(
         pay_seconds: app.options.pay_seconds,
     };
     let key = key.key();
-    for _ in 0..ROUNDS_MAX {
-        match hold_and_open(&app, &traveller, key.clone(), hold.clone()).await? {
+    for round in 1..=ROUNDS_MAX {
+        match hold_and_open(&app, &traveller, key.clone(), hold.clone(), round < ROUNDS_MAX).await? {
             Some(response) => return Ok(response),
             None => continue,
         }
@@ -180,18 +180,21 @@ pub async fn checkout(
     Err(CashierError::Over.into())
 }
 
-/// One try. `None`: an earlier checkout was in the way, or this one ended meanwhile.
+/// One try. `None`: an earlier checkout was in the way, or this one ended meanwhile. An earlier checkout is closed
+/// only if there is another try to take its place: of several requests that change a trip at once, one stays open.
 async fn hold_and_open(
     app: &App,
     traveller: &Traveller,
     key: Key,
     hold: HoldTrip,
+    may_close: bool,
 ) -> Result<Option<Response>, TripError> {
     let org = &traveller.acting.org;
     let command = Command::HoldTrip(hold);
     let request = app.request(&traveller.acting, traveller.on_behalf_of.clone(), key, command);
     let outcome = match app.desk.submit(org.id, request).await {
         Ok(outcome) => outcome,
+        Err(crate::desk::DeskError::Refused(Refusal::CheckoutOpen { .. })) if !may_close => return Ok(None),
         Err(crate::desk::DeskError::Refused(Refusal::CheckoutOpen { payment_id })) => {
             return match app.cashier.close_checkout(org, payment_id).await? {
                 Closed::Released => Ok(None),

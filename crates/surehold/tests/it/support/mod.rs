@@ -5,6 +5,7 @@ pub mod api;
 pub mod cluster;
 pub mod contract;
 pub mod cut;
+pub mod gate;
 pub mod marketplace_api;
 pub mod school;
 pub mod stripe_client;

@@ -38,7 +38,9 @@ async fn the_old_session_is_closed_and_its_seats_are_free() {
     assert_eq!(shop.stripe.session(&new.session).unwrap().status, SessionStatus::Open);
     assert_eq!((shop.seats(&a).await, shop.seats(&b).await), ((0, 1), (0, 1)));
     let payment = shop.payment(old.payment).await;
-    assert_eq!((&payment["status"], &payment["reason"]), (&json!("failed"), &json!("replaced")));
+    // Stripe's own word that it is closed may have been faster than ours.
+    let reasons = [json!("replaced"), json!("session_expired")];
+    assert!(payment["status"] == "failed" && reasons.contains(&payment["reason"]), "{payment}");
     // Its last webhook comes late, and changes nothing.
     shop.delivered().await;
     assert_eq!(shop.status(new.payment).await, "pending");

@@ -4,10 +4,13 @@ use std::future::IntoFuture;
 
 use futures::future::join_all;
 use serde_json::json;
-use surehold_simulators::stripe::{Calls, Down, Error500, SessionStatus};
+use surehold::desk::DeskOptions;
+use surehold::http::HttpOptions;
+use surehold_simulators::stripe::{Calls, Down, Error500, SessionStatus, Simulator};
 
 use crate::support::Marketplace;
-use crate::support::marketplace_api::{Held, traveller};
+use crate::support::gate::{Gate, Stop};
+use crate::support::marketplace_api::{Held, WEBHOOK_SECRET, accounts, stripe_options, traveller};
 
 const SESSIONS: &str = "/v1/checkout/sessions";
 const CREATE: &str = "POST /v1/checkout/sessions";
@@ -96,12 +99,16 @@ async fn a_moments_trouble_is_over_before_anybody_hears_of_it() {
 /// Stripe made the session and never said so: nobody has its address, the seats are free, and the next try holds anew.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_nobody_was_told_of_holds_no_seat() {
-    let shop = Marketplace::open().await;
+    let stripe = Simulator::start(stripe_options()).await.unwrap();
+    let gate = Gate::to(stripe.address()).await;
+    let base = gate.url.clone();
+    let through_the_gate = |options: &mut HttpOptions| options.stripe = accounts(WEBHOOK_SECRET, &base);
+    let shop = Marketplace::paid_through(stripe, DeskOptions::default(), through_the_gate).await;
     let [slot] = shop.slots([2]).await;
     let ann = traveller();
-    shop.stripe.faults().change(|faults| faults.api.timeout_after_effect = next(30));
+    gate.stops(Stop::Loses("POST /v1/checkout/sessions "));
     shop.holds(&ann, json!([slot.item(2)])).await.refused(503, "STRIPE_UNAVAILABLE");
-    shop.stripe.faults().clear();
+    gate.stops(Stop::Nowhere);
     assert_eq!(shop.stripe.sessions().len(), 1);
     assert_eq!(shop.seats(&slot).await, (0, 0));
 

@@ -209,7 +209,7 @@ async fn other_organisations_ids_are_unknown_ids() {
 
     // Only a key of the marketplace's own servers.
     let call = || shop.api.post("/functions/v1/create-booking", body(json!([slot.item(1)])));
-    call().bearer(&ann.token).await.refused(403, "FORBIDDEN");
+    call().bearer(&ann.token).header("host", "islands.example").await.refused(403, "FORBIDDEN");
     call().bearer("nonsense").await.refused(401, "UNAUTHENTICATED");
     call().header("host", "islands.example").await.refused(401, "UNAUTHENTICATED");
     shop.laws_hold().await;

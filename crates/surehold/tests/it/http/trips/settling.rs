@@ -5,7 +5,7 @@ use std::future::IntoFuture;
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use surehold_simulators::stripe::{Action, Down, Drop};
+use surehold_simulators::stripe::{Action, Down};
 
 use super::webhook::says;
 use crate::support::Marketplace;
@@ -47,7 +47,7 @@ async fn the_success_page_shows_what_there_is() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_success_page_asks_when_the_webhook_is_lost() {
     let (shop, ann, _, held) = held_trip().await;
-    shop.stripe.faults().change(|faults| faults.webhooks.drop = vec![Drop { kind: None, times: 99, retried: false }]);
+    shop.stripe.set_webhooks(Vec::new());
     shop.pays(&held.session).await;
     assert_eq!(shop.status(held.payment).await, "pending");
     // Stripe does not answer: the page says what is known.
