@@ -3,7 +3,7 @@
 //! What Stripe is asked is made of the payment's row alone, so a second try, by whichever server and after whatever
 //! crash, sends the same bytes under the same key and gets the same session.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use surehold_core::command::{AttachCheckout, Command, ReleasePayment, ReleaseReason};
 use surehold_core::rows::{CheckoutRequest, Payment, PaymentStatus};
@@ -16,6 +16,8 @@ use crate::stripe::{Account, CheckoutSession, LineItem, NewCheckoutSession, Stri
 /// Tries to make a session while it is unknown whether Stripe made it.
 const TRIES_MAX: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(250);
+/// How long to wait for another call that makes the same session: as long as that one may take.
+const OTHER_CALL_MAX: Duration = Duration::from_secs(10);
 
 /// A session that can be paid.
 #[derive(Debug, Clone)]
@@ -47,6 +49,7 @@ impl Cashier {
     pub async fn open_checkout(&self, org: &OrgRow, payment_id: Uuid) -> Result<OpenCheckout, CashierError> {
         let account = self.account_needed(org)?;
         let mut tries = 0;
+        let began = Instant::now();
         loop {
             let payment = self.payment(org.id, payment_id).await?.ok_or(CashierError::Over)?;
             if payment.status != PaymentStatus::Pending {
@@ -57,14 +60,21 @@ impl Cashier {
                 return Ok(OpenCheckout { session_id, url });
             }
             let form = form(org.id, &payment)?;
-            tries += 1;
             match account.client.create_checkout_session(&form, &format!("checkout-{payment_id}")).await {
                 Ok(session) => return self.attach(org, &account, payment_id, session).await,
-                Err(error) if error.is_retryable_unknown() && tries < TRIES_MAX => {
+                // The other request of a double click is at it: the seats are that one's to let go.
+                Err(error) if error.is_still_running() => {
+                    if began.elapsed() > OTHER_CALL_MAX {
+                        return Err(error.into());
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) if error.is_retryable_unknown() && tries + 1 < TRIES_MAX => {
                     tracing::warn!(%payment_id, %error, "Stripe did not say whether it made a session; asking again");
+                    tries += 1;
                     tokio::time::sleep(PAUSE * tries).await;
                 }
-                Err(error) => return Err(self.give_up(org, payment_id, error).await),
+                Err(error) => self.give_up(org, payment_id, error).await?,
             }
         }
     }
@@ -89,14 +99,12 @@ impl Cashier {
         Err(CashierError::Over)
     }
 
-    /// Lets the seats go. If even that fails, the hold ends by itself.
-    async fn give_up(&self, org: &OrgRow, payment_id: Uuid, error: StripeError) -> CashierError {
+    /// Lets the seats go; if even that fails, the hold ends by itself. `Ok`: another request has the session meanwhile.
+    async fn give_up(&self, org: &OrgRow, payment_id: Uuid, error: StripeError) -> Result<(), CashierError> {
         tracing::warn!(%payment_id, %error, "no Checkout Session was made; the seats are let go");
         let release = ReleasePayment { payment_id, reason: ReleaseReason::CheckoutRefused };
-        match self.submit(org.id, Command::ReleasePayment(release)).await {
-            Ok(_) => error.into(),
-            Err(error) => error.into(),
-        }
+        let payment = saved(self.submit(org.id, Command::ReleasePayment(release)).await?)?;
+        if payment.status == PaymentStatus::Pending { Ok(()) } else { Err(error.into()) }
     }
 
     /// Ends the session of a payment at Stripe, so that the trip's items can change; only then are its seats let go.

@@ -84,6 +84,11 @@ impl StripeError {
         matches!(self, StripeError::Unknown { .. })
     }
 
+    /// Whether a call under the same key is still running (409): its own caller will hear what became of it.
+    pub fn is_still_running(&self) -> bool {
+        matches!(self, StripeError::Unknown { status: Some(409), .. })
+    }
+
     /// Stripe's error object, if this is a refusal.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {

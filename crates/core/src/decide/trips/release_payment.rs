@@ -23,6 +23,10 @@ pub(in crate::decide) fn release_payment(act: &mut Act<'_>, c: &ReleasePayment) 
         // Its checkout is done; only Stripe's word on the money ends it, or an operator.
         (PaymentStatus::Processing, ReleaseReason::PaymentFailed | ReleaseReason::Operator) => {}
         (PaymentStatus::Processing, _) => return Err(Refusal::PaymentProcessing { payment_id: payment.id }.into()),
+        // Another request was given the session, and the traveller may be paying at this moment.
+        (PaymentStatus::Pending, ReleaseReason::CheckoutRefused) if payment.stripe_session_id.is_some() => {
+            return act.payment_unchanged(&payment);
+        }
         (PaymentStatus::Pending, _) => {}
     }
     end(act, &payment, c.reason.as_str())

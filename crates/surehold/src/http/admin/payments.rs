@@ -222,6 +222,18 @@ async fn verify(app: &App, acting: &Acting, record: &RecordPayment) -> Result<()
     if amount != record.amount_minor || currency != record.currency {
         return Err(wrong(format!("Stripe says it is {amount} {currency} (minor units)")));
     }
+    // One charge pays for one trip. A checkout's own payment may not know its intent yet.
+    let client = app.store.read().await?;
+    let known = payments::by_intent(&client, acting.org.id, id).await?;
+    if known.is_some_and(|payment| payment.reference.as_ref() != Some(&record.reference)) {
+        return Err(wrong("is another payment's here".to_owned()));
+    }
+    let checkout = intent.metadata.get("payment_id").and_then(|id| Uuid::try_parse(id).ok());
+    if let Some(checkout) = checkout
+        && payments::find(&client, acting.org.id, checkout).await?.is_some()
+    {
+        return Err(wrong("is the payment of a checkout here".to_owned()));
+    }
     Ok(())
 }
 

@@ -172,8 +172,9 @@ pub async fn checkout(
     };
     let given = key.key();
     let mut over = 0;
-    for _ in 0..ROUNDS_MAX {
-        match hold_and_open(&app, &traveller, key_after(&given, over), hold.clone()).await? {
+    for round in 1..=ROUNDS_MAX {
+        let key = key_after(&given, over);
+        match hold_and_open(&app, &traveller, key, hold.clone(), round < ROUNDS_MAX).await? {
             Round::Answer(response) => return Ok(response),
             Round::InTheWay => {}
             Round::Over => over += 1,
@@ -201,12 +202,21 @@ enum Round {
     Over,
 }
 
-async fn hold_and_open(app: &App, traveller: &Traveller, key: Key, hold: HoldTrip) -> Result<Round, TripError> {
+/// One try. An earlier checkout is closed only if there is another try to take its place: of several requests that
+/// change a trip at once, one stays open.
+async fn hold_and_open(
+    app: &App,
+    traveller: &Traveller,
+    key: Key,
+    hold: HoldTrip,
+    may_close: bool,
+) -> Result<Round, TripError> {
     let org = &traveller.acting.org;
     let command = Command::HoldTrip(hold);
     let request = app.request(&traveller.acting, traveller.on_behalf_of.clone(), key, command);
     let outcome = match app.desk.submit(org.id, request).await {
         Ok(outcome) => outcome,
+        Err(crate::desk::DeskError::Refused(Refusal::CheckoutOpen { .. })) if !may_close => return Ok(Round::InTheWay),
         Err(crate::desk::DeskError::Refused(Refusal::CheckoutOpen { payment_id })) => {
             return match app.cashier.close_checkout(org, payment_id).await? {
                 Closed::Released => Ok(Round::InTheWay),

@@ -56,7 +56,8 @@ impl From<CashierError> for ApiError {
             CashierError::NoAccount => unavailable(
                 "PAYMENTS_NOT_CONFIGURED",
                 "No payments can be taken here yet. Its operator has to connect a Stripe account.",
-            ),
+            )
+            .with_retry_after(60),
             CashierError::Refused(_) => ApiError::new(
                 StatusCode::BAD_REQUEST,
                 "STRIPE_ERROR",

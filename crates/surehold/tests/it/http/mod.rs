@@ -23,3 +23,4 @@ mod requests;
 mod rules;
 mod sessions;
 mod slots;
+mod trips;

@@ -64,6 +64,7 @@ impl Marketplace {
             activates_at: None,
             prerequisites: Vec::new(),
             price_minor: None,
+            one_per_start: false,
             hubspot_id: None,
         };
         match self.submit(Command::OpenSlot(command)).await.expect("a new slot").answer {

@@ -5,11 +5,15 @@ pub mod api;
 pub mod cluster;
 pub mod contract;
 pub mod cut;
+pub mod gate;
 pub mod market;
 pub mod marketplace;
+pub mod marketplace_api;
 pub mod school;
+pub mod stripe_client;
 
 pub use api::Api;
 pub use cluster::TestDatabase;
 pub use marketplace::Marketplace;
+pub use marketplace_api::MarketplaceApi;
 pub use school::School;
