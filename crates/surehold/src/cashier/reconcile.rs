@@ -64,7 +64,9 @@ impl Cashier {
     pub async fn reconcile_refunds(&self, org: &OrgRow, since: Timestamp) -> Result<Report, CashierError> {
         let Some(account) = self.account(org) else { return Ok(Report::default()) };
         let mut report = Report::default();
-        for payment in payments::paid_since(&*self.store.read().await?, org.id, since).await? {
+        // Not in the head of the loop: the connection would be kept for as long as Stripe is asked.
+        let paid = payments::paid_since(&*self.store.read().await?, org.id, since).await?;
+        for payment in paid {
             let Some(intent) = payment.stripe_payment_intent.clone() else { continue };
             report.asked += 1;
             match self.see_refunds(org.id, &account, &payment, &intent, None).await {
@@ -79,7 +81,8 @@ impl Cashier {
     pub async fn push_refunds(&self, org: &OrgRow) -> Result<Report, CashierError> {
         let Some(account) = self.account(org) else { return Ok(Report::default()) };
         let mut report = Report::default();
-        for refund in payments::open_refunds(&*self.store.read().await?, org.id).await? {
+        let open = payments::open_refunds(&*self.store.read().await?, org.id).await?;
+        for refund in open {
             report.refunds += 1;
             match self.push_refund(org.id, &account, &refund).await {
                 Ok(()) => {}

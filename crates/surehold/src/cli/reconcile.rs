@@ -46,7 +46,8 @@ pub async fn run(args: ReconcileArgs) -> anyhow::Result<ExitCode> {
         let desk = Desk::new(store.clone(), DeskOptions::default());
         let cashier = Cashier::new(store.clone(), desk, accounts);
         let mut report = Report::default();
-        for org in orgs::open(&*store.read().await?).await? {
+        let open = orgs::open(&*store.read().await?).await?;
+        for org in open {
             report = report.and(cashier.reconcile(&org, since).await?);
             report = report.and(cashier.reconcile_refunds(&org, since).await?);
             report = report.and(cashier.push_refunds(&org).await?);

@@ -22,7 +22,8 @@ const LOOK_BACK_AT_START: SignedDuration = SignedDuration::from_hours(72);
 pub async fn send_refunds(store: Store, cashier: Cashier, stop: impl Future<Output = ()>) {
     every(REFUNDS_EVERY, "refunds", stop, || async {
         let mut report = Report::default();
-        for org in orgs::open(&*store.read().await?).await? {
+        let open = orgs::open(&*store.read().await?).await?;
+        for org in open {
             // One that Stripe has not finished is asked about by `reconcile`.
             if cashier.has_requested_refunds(&org).await? {
                 report = report.and(cashier.push_refunds(&org).await?);
@@ -36,7 +37,8 @@ pub async fn send_refunds(store: Store, cashier: Cashier, stop: impl Future<Outp
 /// Settles what was paid in its last moment, until `stop` is ready.
 pub async fn settle_ending(store: Store, cashier: Cashier, stop: impl Future<Output = ()>) {
     every(ENDING_EVERY, "ending checkouts", stop, || async {
-        for org in orgs::open(&*store.read().await?).await? {
+        let open = orgs::open(&*store.read().await?).await?;
+        for org in open {
             cashier.settle_ending(&org).await?;
         }
         Ok::<(), CashierError>(())
@@ -50,7 +52,8 @@ pub async fn reconcile(store: Store, cashier: Cashier, pause: Duration, stop: im
     every(pause, "reconciliation", stop, || async {
         let started = Timestamp::now();
         let from = *since.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for org in orgs::open(&*store.read().await?).await? {
+        let open = orgs::open(&*store.read().await?).await?;
+        for org in open {
             let report = cashier.reconcile(&org, from).await?.and(cashier.push_refunds(&org).await?);
             if report.failed > 0 {
                 return Err(CashierError::Unexpected(format!("{} payments have to wait", report.failed)));

@@ -184,9 +184,14 @@ impl School {
 
 /// A store with few connections, so that many tests fit on one server.
 pub fn store_on(url: &str) -> Store {
+    store_with(url, 3)
+}
+
+/// A store with so many connections for plain reads.
+pub fn store_with(url: &str, read_connections: usize) -> Store {
     let options = StoreOptions {
         app_role: APP_ROLE.to_owned(),
-        read_connections: 3,
+        read_connections,
         command_connections: 6,
         ..StoreOptions::new(url)
     };

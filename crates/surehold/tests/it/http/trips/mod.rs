@@ -11,3 +11,4 @@ mod refunds;
 mod settling;
 mod webhook;
 mod who_may;
+mod workers;
