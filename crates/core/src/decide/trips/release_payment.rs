@@ -10,6 +10,12 @@ use crate::rows::{BookingStatus, Payment, PaymentStatus};
 pub(in crate::decide) fn release_payment(act: &mut Act<'_>, c: &ReleasePayment) -> Result<Outcome, Stop> {
     let payment = act.payment(c.payment_id)?;
     match (payment.status, c.reason) {
+        // Ending its session at Stripe was heard of before we could say why: money that comes is not wanted.
+        (PaymentStatus::Failed, ReleaseReason::Replaced) if payment.reason.as_deref() != Some("replaced") => {
+            let after = Payment { reason: Some(ReleaseReason::Replaced.as_str().to_owned()), ..payment.clone() };
+            let after = act.change_payment("payment.replaced", &payment, after);
+            return act.payment_done(&after);
+        }
         (PaymentStatus::Failed | PaymentStatus::Refunding | PaymentStatus::Refunded, _) => {
             return act.payment_unchanged(&payment);
         }

@@ -58,7 +58,7 @@ fn a_payment_that_is_pending_is_released_for_any_reason() {
         assert_eq!((answer.status, answer.changed), (PaymentStatus::Failed, true));
         assert_eq!(m.payment(trip.payment_id).reason.as_deref(), Some(reason.as_str()));
         assert_eq!((m.statuses(&trip), m.seats(walk)), (vec![BookingStatus::Expired], (0, 0)));
-        for again in EVERY_REASON {
+        for again in EVERY_REASON.into_iter().filter(|again| *again != ReleaseReason::Replaced) {
             m.changes_nothing(release(&trip, again));
         }
         assert_eq!(m.payment(trip.payment_id).reason.as_deref(), Some(reason.as_str()));
@@ -136,6 +136,17 @@ fn money_that_is_there_is_refunded_not_released() {
         m.ask(see(trip.payment_id, &all)).expect("it is seen");
         m.changes_nothing(release(&trip, reason));
     }
+}
+
+#[test]
+fn money_of_a_replaced_attempt_is_not_wanted_whoever_heard_first_that_its_session_ended() {
+    let (mut m, walk, trip) = ann_holds();
+    saved_payment(m.ask(release(&trip, ReleaseReason::SessionExpired)));
+    assert!(saved_payment(m.ask(release(&trip, ReleaseReason::Replaced))).changed);
+    m.changes_nothing(release(&trip, ReleaseReason::Replaced));
+    m.ask(paid(&trip)).expect("it goes back, though the seats are free");
+    assert_eq!(m.payment(trip.payment_id).status, PaymentStatus::Refunding);
+    assert_eq!(m.seats(walk), (0, 0));
 }
 
 #[test]

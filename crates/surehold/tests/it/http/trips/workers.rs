@@ -9,14 +9,14 @@ use surehold::workers::payments;
 use surehold_simulators::stripe::Action;
 use tokio::task::JoinSet;
 
-use crate::support::Marketplace;
+use crate::support::MarketplaceApi;
 use crate::support::marketplace_api::{Held, WEBHOOK_SECRET, accounts, traveller, until};
 use crate::support::school::store_with;
 
 /// Nobody keeps a connection while another one is waited for, or while Stripe is asked: one is enough for all.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_connection_for_reads_is_enough_for_all_of_them() {
-    let shop = Marketplace::open().await;
+    let shop = MarketplaceApi::open().await;
     let [slot] = shop.slots([9]).await;
     let ann = traveller();
     let cancelled = shop.books(&ann, json!([slot.item(1)])).await;
