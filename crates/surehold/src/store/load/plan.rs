@@ -57,7 +57,9 @@ impl Plan {
 
     /// Adds payments whose holds have come to their end. Says whether any of them is new to the plan.
     pub fn add_due(&mut self, payments: &[Uuid]) -> bool {
-        payments.iter().fold(false, |new, id| self.payments.insert(*id) || new)
+        let known = self.payments.len();
+        self.payments.extend(payments);
+        self.payments.len() > known
     }
 }
 
