@@ -7,7 +7,7 @@ use crate::command::BookTrip;
 use crate::decide::{Act, Stop};
 use crate::outcome::{Answer, Outcome, TripBooked};
 use crate::refusal::Refusal;
-use crate::rows::{BookingStatus, Payment, PaymentSource, TripStatus};
+use crate::rows::{BookingStatus, Payment, TripStatus};
 
 pub(in crate::decide) fn book_trip(act: &mut Act<'_>, c: &BookTrip) -> Result<Outcome, Stop> {
     let payment = act.payment(c.payment_id)?;
@@ -24,7 +24,8 @@ pub(in crate::decide) fn book_trip(act: &mut Act<'_>, c: &BookTrip) -> Result<Ou
     if !payment.status.pays() {
         return Err(Refusal::PaymentNotSucceeded { status: payment.status }.into());
     }
-    if payment.source == PaymentSource::Checkout || payment.trip_id.is_some() {
+    // That of a checkout has its trip from the start.
+    if payment.trip_id.is_some() {
         return again(act, c, &payment);
     }
     if trip.is_some_and(|trip| trip.status == TripStatus::Booked) {

@@ -193,3 +193,18 @@ fn a_booking_whose_money_went_back_is_not_confirmed_again() {
     m.ask(mark(id, Attendance::No)).expect("it is marked");
     assert_eq!(refusal(m.ask(mark(id, None))), Refusal::FullyRefunded);
 }
+
+#[test]
+fn a_free_booking_has_nothing_to_lose_while_its_trip_is_paid() {
+    let mut m = market();
+    let (walk, free) = (m.walk(10), m.walk(10));
+    m.where_session(free, |s| s.price_minor = Some(0));
+    let trip = m.buys(ANN, &[(walk, 1), (free, 1)]);
+    let id = trip.bookings[1].id;
+    m.ask(mark(id, Attendance::Yes)).expect("it is marked");
+    m.ask(mark(id, None)).expect("that was a mistake");
+    m.ask(mark(id, Attendance::Yes)).expect("it is marked");
+    // All money of the trip goes back: who came has come, but nobody is booked again.
+    m.ask(see(trip.payment_id, &[seen("re_1", None, 5000, RefundStatus::Succeeded)])).expect("it is seen");
+    assert_eq!(refusal(m.ask(mark(id, None))), Refusal::FullyRefunded);
+}

@@ -50,6 +50,47 @@ async fn a_trip_is_held_paid_and_booked() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_column_of_a_payment_and_its_refund_is_kept() {
+    let market = Marketplace::open().await;
+    let slots = market.slots(1, 5).await;
+    let own_price = ChangeSlot { slot_id: slots[0], price_minor: Some(Some(1250)), ..ChangeSlot::default() };
+    market.submit(Command::ChangeSlot(own_price)).await.unwrap();
+    let trip = market.hold(Uuid::now_v7(), &slots).await.unwrap();
+    assert_eq!(trip.amount_minor, 1250);
+    let (payment_id, session) = (trip.payment_id, "cs_test_1".to_owned());
+    let url = Some("https://stripe.example/pay".to_owned());
+    market.submit(Command::AttachCheckout(AttachCheckout { payment_id, session_id: session, url })).await.unwrap();
+    let intent = Some("pi_0".to_owned());
+    let awaits = AwaitPayment { payment_id, session_id: None, stripe_payment_intent: intent };
+    market.submit(Command::AwaitPayment(awaits)).await.unwrap();
+    assert_eq!(market.number("SELECT count(*) FROM payments WHERE processing_since IS NOT NULL").await, 1);
+    market.settle(&trip).await.unwrap();
+    let (flag, dispute) = (Some("DISPUTE".to_owned()), Some("dp_1".to_owned()));
+    let flag = FlagPayment { payment_id, flag, stripe_dispute_id: dispute };
+    market.submit(Command::FlagPayment(flag)).await.unwrap();
+    let refund_id = market.cancel(trip.bookings[0].id).await.unwrap().refund.expect("a refund").refund_id;
+    let refused = FailRefund { payment_id, refund_id, problem: "it is disputed".to_owned() };
+    market.submit(Command::FailRefund(refused)).await.unwrap();
+
+    let kept = format!(
+        "SELECT count(*) FROM payments WHERE id = '{payment_id}' AND stripe_session_id = 'cs_test_1'
+            AND checkout_url = 'https://stripe.example/pay' AND stripe_payment_intent = 'pi_{}'
+            AND received_minor = 1250 AND received_currency = 'usd' AND flag = 'REFUND_FAILED'
+            AND stripe_dispute_id = 'dp_1' AND status = 'succeeded' AND version = 6",
+        payment_id.simple()
+    );
+    assert_eq!(market.number(&kept).await, 1);
+    let kept = format!(
+        "SELECT count(*) FROM refunds WHERE id = '{refund_id}' AND status = 'failed' AND problem = 'it is disputed'
+            AND amount_minor = 1250 AND booking_id = '{}' AND version = 2",
+        trip.bookings[0].id
+    );
+    assert_eq!(market.number(&kept).await, 1);
+    assert_eq!(market.number("SELECT count(*) FROM trips WHERE status = 'cancelled' AND version = 3").await, 1);
+    market.laws_hold().await;
+}
+
 /// NFR-CON-01 of the seed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_travellers_for_the_last_seat_one_gets_it() {

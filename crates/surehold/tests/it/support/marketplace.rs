@@ -16,13 +16,11 @@ use uuid::Uuid;
 use super::School;
 use super::school::{request, times_on};
 
-/// A marketplace with two experiences; else it has what a school has.
+/// A marketplace with an experience; else it has what a school has.
 pub struct Marketplace {
     school: School,
     /// 50.00 a guest.
     pub walk: Uuid,
-    /// 33.33 a guest.
-    pub hike: Uuid,
 }
 
 impl Deref for Marketplace {
@@ -45,8 +43,7 @@ impl Marketplace {
 
     async fn at(school: School) -> Marketplace {
         let walk = add_offering(&school, "City walk", 5000).await;
-        let hike = add_offering(&school, "Hike", 3333).await;
-        Marketplace { school, walk, hike }
+        Marketplace { school, walk }
     }
 
     /// A slot of the city walk with so many seats.
