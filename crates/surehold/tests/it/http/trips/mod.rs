@@ -9,6 +9,7 @@ mod defects;
 mod late_money;
 mod refunds;
 mod settling;
+mod storm;
 mod webhook;
 mod who_may;
 mod workers;
