@@ -161,6 +161,17 @@ fn what_stripe_refuses_is_flagged_once() {
     assert_eq!(m.refunds(trip.payment_id)[1].status, RefundStatus::Failed);
 }
 
+/// Stripe's answer was lost and a later try was refused; but it has the refund.
+#[test]
+fn a_refund_that_was_taken_for_refused_is_followed_if_stripe_has_it() {
+    let (mut m, trip, ours) = a_part_goes_back();
+    let fail = FailRefund { payment_id: trip.payment_id, refund_id: ours, problem: "no".to_owned() };
+    m.ask(fail).expect("it is noted");
+    m.ask(see(trip.payment_id, &[seen("re_1", Some(ours), 4000, RefundStatus::Succeeded)])).expect("it is seen");
+    assert_eq!(m.refunds(trip.payment_id)[0].status, RefundStatus::Succeeded);
+    assert_eq!(stands(&m, &trip), (PaymentStatus::PartiallyRefunded, 4000));
+}
+
 #[test]
 fn only_a_refund_that_stripe_has_not_taken_is_refused() {
     let (mut m, trip, ours) = a_part_goes_back();
