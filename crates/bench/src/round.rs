@@ -11,8 +11,8 @@ use crate::cluster::Cluster;
 use crate::contestant::{Contestant, Server};
 use crate::load::{self, End, Pace, Tally, Traffic};
 use crate::measure::{
-    BATCH, DEADLOCKS, FAILED, Figures, HOT_UPDATES, LOAD_CPU, MEMORY, OVERSOLD, P50, P99, PER_SECOND, POSTGRES_CPU, READ_P50,
-    READ_P50_IDLE, READ_P99, READ_P99_IDLE, ROUND_TRIPS, SERVER_CPU, SOLD_OUT, WAL, WAL_AFTER,
+    BATCH, DEADLOCKS, FAILED, Figures, HOT_UPDATES, LOAD_CPU, MEMORY, OVERSOLD, P50, P99, PER_SECOND, POSTGRES_CPU,
+    READ_P50, READ_P50_IDLE, READ_P99, READ_P99_IDLE, ROUND_TRIPS, SERVER_CPU, SOLD_OUT, WAL, WAL_AFTER,
 };
 use crate::requests;
 use crate::seed::trips::TRANSACTION_FAILED;

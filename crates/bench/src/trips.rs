@@ -104,9 +104,7 @@ fn body(market: &Market, payment: Uuid, trip: Uuid, user: Uuid, slots: &[SlotOnS
         })
         .collect();
     let items = items.join(",");
-    Bytes::from(format!(
-        r#"{{"paymentId":"{payment}","tripId":"{trip}","userId":"{user}","tripItems":[{items}]}}"#
-    ))
+    Bytes::from(format!(r#"{{"paymentId":"{payment}","tripId":"{trip}","userId":"{user}","tripItems":[{items}]}}"#))
 }
 
 /// The share of trips that share a slot with one of the others, of so many that follow each other.

@@ -28,7 +28,8 @@ pub const PATH: &str = "/functions/v1/create-booking";
 /// not come in 1.5 s). The seed says 500; that would be a line in the log for each.
 pub const TRANSACTION_FAILED: StatusCode = StatusCode::CONFLICT;
 
-const CALL: &str = "SELECT create_booking_atomic($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+const CALL: &str =
+    "SELECT create_booking_atomic($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
 /// Rows of the journal besides one for each item.
 const JOURNAL_ROWS: usize = 3;
 

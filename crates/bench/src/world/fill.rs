@@ -9,7 +9,10 @@ use surehold::store::provision::{NewOrg, create_org};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::{HOT_TYPE, Market, Org, PaidTrip, SlotOnSale, SEATS_ENOUGH, SEATS_FEW, SMALL_ORGS, SPREAD_SESSIONS, SPREAD_TYPE, World};
+use super::{
+    HOT_TYPE, Market, Org, PaidTrip, SEATS_ENOUGH, SEATS_FEW, SMALL_ORGS, SPREAD_SESSIONS, SPREAD_TYPE, SlotOnSale,
+    World,
+};
 use crate::cluster::Cluster;
 use crate::seed;
 use crate::trips::{SLOTS, SLOTS_OF_TRIP};
