@@ -9,9 +9,7 @@ use axum::routing::{MethodRouter, post};
 use deadpool_postgres::Pool;
 use jiff::civil::{Date, Time};
 use sha2::{Digest, Sha256};
-use surehold::http::{
-    Access, ApiError, App, BookingsCreated, CreatedBooking, IdempotencyKey, JsonFields, TripError, TripRequest,
-};
+use surehold::http::{Access, ApiError, App, BookingsCreated, IdempotencyKey, JsonFields, TripError, TripRequest};
 use surehold_core::Answer;
 use surehold_core::codes::reference;
 use surehold_core::command::TripItem;
@@ -96,13 +94,7 @@ impl Call<'_> {
         let Answer::TripBooked(booked) = answer else {
             return Err(ApiError::internal("the function answered something else than a trip").into());
         };
-        let bookings = booked.bookings.into_iter().map(|booking| CreatedBooking {
-            id: booking.id,
-            reference: booking.reference,
-            experience_id: booking.offering_id,
-            status: booking.status,
-        });
-        Ok(Json(BookingsCreated { success: true, bookings: bookings.collect() }))
+        Ok(Json(BookingsCreated::of(booked)))
     }
 
     fn column<T>(&self, value: impl Fn(&TripItem) -> T) -> Vec<T> {

@@ -40,4 +40,4 @@ pub use reply::Reply;
 pub use routes::{openapi_document, router, with_layers};
 pub use student::book::{BookingMade, BookingRequest, booking_reply};
 pub use trips::TripError;
-pub use trips::create_booking::{BookingsCreated, CreatedBooking, TripRequest};
+pub use trips::create_booking::{BookingsCreated, TripRequest};

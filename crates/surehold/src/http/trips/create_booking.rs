@@ -7,6 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 use surehold_core::Refusal;
 use surehold_core::command::{BookTrip, Command, TripItem};
+use surehold_core::outcome::TripBooked;
 use surehold_core::rows::BookingStatus;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -79,6 +80,19 @@ pub struct BookingsCreated {
     pub bookings: Vec<CreatedBooking>,
 }
 
+impl BookingsCreated {
+    /// As they were when the trip was booked.
+    pub fn of(booked: TripBooked) -> BookingsCreated {
+        let bookings = booked.bookings.into_iter().map(|booking| CreatedBooking {
+            id: booking.id,
+            reference: booking.reference,
+            experience_id: booking.offering_id,
+            status: booking.status,
+        });
+        BookingsCreated { success: true, bookings: bookings.collect() }
+    }
+}
+
 /// One of them.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -136,7 +150,12 @@ pub async fn create_booking_function(
     let command = Command::BookTrip(BookTrip { payment_id, trip_id, contact_id, items });
     let request = app.request(&acting, Some(format!("user:{contact_id}")), key.key(), command);
     let outcome = app.desk.submit(org.id, request).await.map_err(|error| TripError::from(error).of_transaction())?;
+    let replayed = outcome.replayed;
     let booked = expect_answer!(outcome, TripBooked)?;
+    if !replayed {
+        // Decided a moment ago, so this is where they stand.
+        return Ok(Json(BookingsCreated::of(booked)));
+    }
     let bookings = payments::bookings_of(&*app.store.read().await?, org.id, booked.payment_id).await?;
     let bookings = bookings.into_iter().map(|booking| CreatedBooking {
         id: booking.id,
