@@ -24,5 +24,6 @@ pub mod scrape;
 pub mod seed;
 pub mod snapshot;
 pub mod statements;
+pub mod trips;
 pub mod workload;
 pub mod world;

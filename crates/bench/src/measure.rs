@@ -26,6 +26,14 @@ pub const READ_P50: Metric = "read_p50_ms";
 /// Mixed: the same without writes.
 pub const READ_P50_IDLE: Metric = "read_p50_idle_ms";
 
+/// Trips: deadlocks that PostgreSQL counted, in the whole round.
+pub const DEADLOCKS: Metric = "deadlocks";
+/// Trips: requests that were not carried out because of others, in the whole round.
+pub const FAILED: Metric = "failed_requests";
+
+/// Figures that are faults: of several rounds the worst counts, not the median.
+pub const FAULTS: &[Metric] = &[OVERSOLD, DEADLOCKS, FAILED];
+
 /// CPU time of the server for a booking, in microseconds.
 pub const SERVER_CPU: Metric = "server_cpu_us_per_booking";
 /// CPU time of PostgreSQL, all its processes, for a booking, in microseconds.
@@ -61,6 +69,11 @@ pub struct Summary {
     pub min: f64,
     /// The highest.
     pub max: f64,
+}
+
+/// The one value that stands for several rounds.
+pub fn stands_for(metric: Metric, summary: &Summary) -> f64 {
+    if FAULTS.contains(&metric) { summary.max } else { summary.median }
 }
 
 impl Summary {

@@ -122,7 +122,7 @@ mod tests {
             rush: Uuid::now_v7(),
             spread: (0..10).map(|_| Uuid::now_v7()).collect(),
         };
-        World { database: "none", orgs: (0..orgs).map(org).collect() }
+        World { database: "none", orgs: (0..orgs).map(org).collect(), market: None }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::contestant::Contestant;
-use crate::measure::{Figures, Metric, Summary, summarise};
+use crate::measure::{Figures, Metric, Summary, stands_for, summarise};
 use crate::workload::{Against, Bound, Workload};
 
 /// All results of a run.
@@ -90,9 +90,10 @@ impl Measured {
         measured
     }
 
-    /// The median of a figure.
+    /// The median of a figure; of a fault, the worst round.
     pub fn median(&self, contestant: Contestant, metric: Metric) -> Option<f64> {
-        self.figures.iter().find(|(who, _)| *who == contestant)?.1.get(metric).map(|summary| summary.median)
+        let of_contestant = &self.figures.iter().find(|(who, _)| *who == contestant)?.1;
+        of_contestant.get(metric).map(|summary| stands_for(metric, summary))
     }
 
     /// `None` where what it is compared with was not measured.

@@ -11,11 +11,13 @@ use crate::cluster::Cluster;
 use crate::contestant::{Contestant, Server};
 use crate::load::{self, End, Pace, Tally, Traffic};
 use crate::measure::{
-    BATCH, Figures, HOT_UPDATES, LOAD_CPU, MEMORY, OVERSOLD, P50, P99, PER_SECOND, POSTGRES_CPU, READ_P50,
-    READ_P50_IDLE, READ_P99, READ_P99_IDLE, ROUND_TRIPS, SERVER_CPU, SOLD_OUT, WAL, WAL_AFTER,
+    BATCH, DEADLOCKS, FAILED, Figures, HOT_UPDATES, LOAD_CPU, MEMORY, OVERSOLD, P50, P99, PER_SECOND, POSTGRES_CPU,
+    READ_P50, READ_P50_IDLE, READ_P99, READ_P99_IDLE, ROUND_TRIPS, SERVER_CPU, SOLD_OUT, WAL, WAL_AFTER,
 };
 use crate::requests;
-use crate::snapshot::Snapshot;
+use crate::seed::trips::TRANSACTION_FAILED;
+use crate::snapshot::{Snapshot, Spent};
+use crate::trips::{self, SLOTS_OF_TRIP};
 use crate::workload::{CONNECTIONS, Kind, Place, Target, Workload};
 use crate::world::{SEATS_FEW, World};
 
@@ -34,6 +36,8 @@ pub struct Stage<'a> {
     pub small_orgs: World,
     /// A large one, where a workload needs it.
     pub large: Option<World>,
+    /// A marketplace, where a workload needs it.
+    pub market: Option<World>,
     /// How long is measured.
     pub time: Duration,
     /// How long the same traffic runs before.
@@ -69,6 +73,7 @@ impl Stage<'_> {
         let (world, database) = match workload.place {
             Place::School => (&self.school, DATABASE),
             Place::SmallOrgs => (&self.small_orgs, DATABASE),
+            Place::Market => (self.market.as_ref().context("the marketplace was not filled")?, DATABASE),
             Place::Large => (self.large.as_ref().context("the large database was not filled")?, "bench_large"),
         };
         // Rounds on the large database follow each other without a checkpoint, as they would in production: after
@@ -81,6 +86,7 @@ impl Stage<'_> {
         let play = Play { stage: self, world, database, server: &server, contestant, round };
         let (mut figures, acknowledged) = match workload.kind {
             Kind::Bookings { target, connections, repeats } => play.bookings(target, connections, repeats).await?,
+            Kind::Trips => play.trips().await?,
             Kind::Rush { attempts } => play.rush(attempts).await?,
             Kind::Mixed { reads_per_second } => {
                 play.mixed(reads_per_second, hot_rate.context("mixed needs the rate of hot")?).await?
@@ -94,6 +100,9 @@ impl Stage<'_> {
             anyhow::bail!(Void(format!("{acknowledged} bookings were acknowledged, {} are there", after - before)));
         }
         figures.insert(HOT_UPDATES, hot_share(self.cluster, database).await?);
+        if workload.kind == Kind::Trips {
+            figures.insert(DEADLOCKS, deadlocks(self.cluster, database).await?);
+        }
         if workload.place != Place::Large {
             self.check_laws(database).await?;
             self.cluster.drop_database(DATABASE).await?;
@@ -157,14 +166,38 @@ impl Play<'_> {
         anyhow::ensure!(tally.answers() > 0, "all requests were used up before the clock started");
 
         let mut figures = latencies(&tally);
-        let bookings = tally.created.max(1) as f64;
-        figures.insert(SERVER_CPU, spent.server_cpu_seconds * 1e6 / bookings);
-        figures.insert(POSTGRES_CPU, spent.postgres_cpu_seconds * 1e6 / bookings);
-        figures.insert(LOAD_CPU, load_cpu * 1e6 / bookings);
-        figures.insert(WAL, spent.wal_bytes / bookings);
-        figures.extend(spent.mean_batch.map(|commands| (BATCH, commands)));
-        figures.extend(spent.round_trips.map(|trips| (ROUND_TRIPS, trips / bookings)));
+        figures.extend(costs(&spent, load_cpu, tally.created));
         Ok((figures, warm.created + tally.created))
+    }
+
+    /// Trips in a closed loop. A request that fails because of others is counted and not sent again; only the seed's
+    /// may fail.
+    async fn trips(&self) -> anyhow::Result<(Figures, u64)> {
+        const SEED: &[u16] = &[200, TRANSACTION_FAILED.as_u16()];
+        let requests = trips::requests(self.world, self.round)?;
+        let expected: &[u16] = if self.contestant == Contestant::Seed { SEED } else { &[200] };
+        let traffic = |first, time| Traffic {
+            requests: requests.clone(),
+            first,
+            connections: CONNECTIONS,
+            pace: Pace::Closed,
+            end: End::After(time),
+            expected,
+            milestone: None,
+        };
+        let warm = self.run_one(traffic(0, self.stage.warm_up)).await?.0;
+        let before = self.snapshot().await?;
+        let (tally, load_cpu) = self.run_one(traffic(warm.next, self.stage.time)).await?;
+        let spent = self.snapshot().await?.since(&before);
+        anyhow::ensure!(tally.next < requests.items.len(), "all paid trips were used up before the time was");
+
+        let bookings = |tally: &Tally| tally.ok * SLOTS_OF_TRIP as u64;
+        let mut figures = latencies(&tally);
+        // Only what succeeded, and by the clock: a deadlock at the end would make the last answer late.
+        figures.insert(PER_SECOND, tally.in_time as f64 / self.stage.time.as_secs_f64());
+        figures.insert(FAILED, (warm.conflict + tally.conflict) as f64);
+        figures.extend(costs(&spent, load_cpu, bookings(&tally)));
+        Ok((figures, bookings(&warm) + bookings(&tally)))
     }
 
     /// Many attempts at few seats.
@@ -259,6 +292,20 @@ fn latencies(tally: &Tally) -> Figures {
     Figures::from([(PER_SECOND, tally.per_second()), (P50, tally.quantile_ms(0.5)), (P99, tally.quantile_ms(0.99))])
 }
 
+/// What each of so many bookings cost.
+fn costs(spent: &Spent, load_cpu_seconds: f64, bookings: u64) -> Figures {
+    let bookings = bookings.max(1) as f64;
+    let mut figures = Figures::from([
+        (SERVER_CPU, spent.server_cpu_seconds * 1e6 / bookings),
+        (POSTGRES_CPU, spent.postgres_cpu_seconds * 1e6 / bookings),
+        (LOAD_CPU, load_cpu_seconds * 1e6 / bookings),
+        (WAL, spent.wal_bytes / bookings),
+    ]);
+    figures.extend(spent.mean_batch.map(|commands| (BATCH, commands)));
+    figures.extend(spent.round_trips.map(|trips| (ROUND_TRIPS, trips / bookings)));
+    figures
+}
+
 async fn bookings_in(cluster: &Cluster, database: &str) -> anyhow::Result<u64> {
     let client = cluster.connect(database).await?;
     let count: i64 = client.query_one("SELECT count(*) FROM bookings", &[]).await?.try_get(0)?;
@@ -280,4 +327,10 @@ async fn hot_share(cluster: &Cluster, database: &str) -> anyhow::Result<f64> {
     let sql = "SELECT coalesce(n_tup_hot_upd::float8 / nullif(n_tup_upd, 0), 1) FROM pg_stat_user_tables
                WHERE relname = 'slots'";
     Ok(cluster.connect(database).await?.query_one(sql, &[]).await?.try_get(0)?)
+}
+
+/// Deadlocks in a database since it was made. The server's connections have ended, so all are counted.
+async fn deadlocks(cluster: &Cluster, database: &str) -> anyhow::Result<f64> {
+    let sql = "SELECT deadlocks::float8 FROM pg_stat_database WHERE datname = $1";
+    Ok(cluster.connect("postgres").await?.query_one(sql, &[&database]).await?.try_get(0)?)
 }

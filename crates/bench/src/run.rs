@@ -21,6 +21,8 @@ use crate::{limit, report, statements, world};
 
 /// More requests a second than any contestant answers: so many students a world has for each second.
 const STUDENTS_PER_SECOND: f64 = 25_000.0;
+/// The same for trips: so many paid ones a marketplace has for each second.
+const TRIPS_PER_SECOND: f64 = 8_000.0;
 /// The rush needs so many students, however short the rounds.
 const STUDENTS_MIN: usize = 40_000;
 /// The large world.
@@ -77,11 +79,15 @@ impl Plan {
     /// What the progress bar counts: databases to fill, rounds, and the two other parts.
     fn steps(&self) -> u64 {
         let rounds: u64 = self.workloads.iter().map(|workload| workload.contestants.len() as u64 * self.rounds).sum();
-        2 + u64::from(self.has_large()) + rounds + 2
+        2 + u64::from(self.is_anywhere(Place::Large)) + u64::from(self.is_anywhere(Place::Market)) + rounds + 2
     }
 
-    fn has_large(&self) -> bool {
-        self.workloads.iter().any(|workload| workload.place == Place::Large)
+    fn trips(&self) -> usize {
+        ((self.time + self.warm_up).as_secs_f64() * TRIPS_PER_SECOND) as usize
+    }
+
+    fn is_anywhere(&self, place: Place) -> bool {
+        self.workloads.iter().any(|workload| workload.place == place)
     }
 }
 
@@ -143,13 +149,18 @@ async fn measure(cluster: &mut Cluster, plan: &Plan, progress: &ProgressBar) -> 
     let school = world::school(cluster, plan.students()).await?;
     step("filling 200 small organisations".to_owned());
     let small_orgs = world::small_orgs(cluster, plan.students()).await?;
+    let mut market = None;
+    if plan.is_anywhere(Place::Market) {
+        step(format!("filling a marketplace with {} paid trips", plan.trips()));
+        market = Some(world::market(cluster, plan.trips()).await?);
+    }
     let mut large = None;
-    if plan.has_large() {
+    if plan.is_anywhere(Place::Large) {
         step("filling a large school with 2 million bookings".to_owned());
         let days = usize::try_from(plan.rounds)?;
         large = Some(world::large(cluster, LARGE_STUDENTS, LARGE_BOOKINGS_EACH, days).await?);
     }
-    let stage = Stage { cluster, school, small_orgs, large, time: plan.time, warm_up: plan.warm_up };
+    let stage = Stage { cluster, school, small_orgs, large, market, time: plan.time, warm_up: plan.warm_up };
     let mut workloads: Vec<Measured> = Vec::new();
     let mut cost = Vec::new();
     for workload in &plan.workloads {

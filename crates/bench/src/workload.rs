@@ -1,7 +1,7 @@
 //! The workloads and what is to be reached. Nothing here runs.
 
 use crate::contestant::Contestant;
-use crate::measure::{Metric, OVERSOLD, P50, P99, PER_SECOND, READ_P99, READ_P99_IDLE, SOLD_OUT, WAL_AFTER};
+use crate::measure::{DEADLOCKS, Metric, OVERSOLD, P50, P99, PER_SECOND, READ_P99, READ_P99_IDLE, SOLD_OUT, WAL_AFTER};
 
 /// Connections of the load generator.
 pub const CONNECTIONS: usize = 64;
@@ -41,6 +41,8 @@ pub enum Kind {
         /// Attempts.
         attempts: usize,
     },
+    /// Trips of several slots, each with money of its own, closed loop ([`crate::trips`]).
+    Trips,
     /// Reads at a fixed rate: first alone, then beside bookings at half the median rate of `hot`.
     Mixed {
         /// Reads a second.
@@ -75,6 +77,8 @@ pub enum Place {
     SmallOrgs,
     /// One large database, not copied.
     Large,
+    /// A copy of a marketplace.
+    Market,
 }
 
 /// What is to be reached.
@@ -215,6 +219,17 @@ pub const ALL: &[Workload] = &[
             goal("oversold", OVERSOLD, Against::Itself, Bound::AtMost(0.0)),
             // Next to nothing: PostgreSQL writes a few kilobytes by itself now and then.
             goal("wal_after_last_seat_bytes", WAL_AFTER, Against::Itself, Bound::AtMost(65_536.0)),
+        ],
+    },
+    Workload {
+        name: "trips",
+        title: "trips of 3 slots, 20 % overlapping",
+        kind: Kind::Trips,
+        place: Place::Market,
+        contestants: Contestant::ALL,
+        goals: &[
+            goal("vs_seed", PER_SECOND, SEED, Bound::AtLeast(3.0)),
+            goal("deadlocks", DEADLOCKS, Against::Itself, Bound::AtMost(0.0)),
         ],
     },
     Workload {

@@ -1,5 +1,7 @@
 //! The seed's way gives what the product gives: the same answers, refusals and rows.
 
+use std::collections::HashMap;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
@@ -8,13 +10,13 @@ use surehold::desk::{Desk, DeskOptions};
 use surehold::http::{App, HttpOptions, router};
 use surehold::store::{Store, StoreOptions, laws};
 use surehold_bench::cluster::Cluster;
-use surehold_bench::seed::route;
-use surehold_bench::world::{self, Org, World, email, student_id};
+use surehold_bench::seed::{route, trips};
+use surehold_bench::world::{self, Market, Org, PaidTrip, SlotOnSale, World, email, student_id};
 use tokio_postgres::Client;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-/// Both services over one school.
+/// Both services over one world.
 struct Stage {
     world: World,
     product: Router,
@@ -22,11 +24,16 @@ struct Stage {
     owner: Client,
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_seed_answers_and_writes_as_the_product_does() {
+/// A PostgreSQL for one test.
+async fn cluster(name: &str) -> Cluster {
     let shm = std::path::Path::new("/dev/shm");
     let memory = if shm.is_dir() { shm.to_owned() } else { std::env::temp_dir() };
-    let cluster = Cluster::start(&memory.join(format!("surehold-bench-test-{}", std::process::id()))).await.unwrap();
+    Cluster::start(&memory.join(format!("surehold-bench-{name}-{}", std::process::id()))).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_seed_answers_and_writes_as_the_product_does() {
+    let cluster = cluster("test").await;
     let world = world::school(&cluster, 60).await;
     let url = world.as_ref().map(|world| cluster.url(world.database)).unwrap_or_default();
     let owner = cluster.connect("bench_school").await;
@@ -38,6 +45,26 @@ async fn the_seed_answers_and_writes_as_the_product_does() {
         stage.a_key_is_good_for_one_request().await;
         stage.ten_want_the_last_seat().await;
         stage.without_credits_nothing_is_booked().await;
+        stage.all_laws_hold().await;
+    });
+    let told = story.await;
+    cluster.end(false).await.unwrap();
+    told.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_seeds_trips_answer_and_write_as_the_products_do() {
+    let cluster = cluster("trips").await;
+    let world = world::market(&cluster, 60).await;
+    let url = world.as_ref().map(|world| cluster.url(world.database)).unwrap_or_default();
+    let owner = cluster.connect("bench_market").await;
+    let story = tokio::spawn(async move {
+        let stage = Stage::open(world.unwrap(), &url, owner.unwrap());
+        stage.a_trip_writes_the_same_rows().await;
+        stage.a_payment_pays_once().await;
+        stage.ten_want_the_last_seat_of_a_trip().await;
+        stage.what_a_trip_cannot_have_is_refused_alike().await;
+        stage.opposite_orders_deadlock_with_the_seed_only().await;
         stage.all_laws_hold().await;
     });
     let told = story.await;
@@ -74,6 +101,127 @@ impl Stage {
         let status = response.status();
         let bytes = to_bytes(response.into_body(), 100_000).await.unwrap();
         (status, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    fn market(&self) -> &Market {
+        self.world.market.as_ref().unwrap()
+    }
+
+    /// A trip on some slots, named by their places, with the money of a traveller.
+    async fn trip(&self, service: &Router, traveller: usize, slots: &[usize]) -> (StatusCode, Value) {
+        let PaidTrip { payment_id, traveller: user } = self.market().paid[traveller];
+        let items = slots.iter().map(|place| {
+            let SlotOnSale { id, date } = self.market().slots[*place];
+            json!({ "experienceId": self.market().experience, "slotId": id, "guestCount": 1, "date": date, "time": "09:00" })
+        });
+        // The trip's id is the caller's; here it is the traveller's, too.
+        let body =
+            json!({ "paymentId": payment_id, "tripId": user, "userId": user, "tripItems": items.collect::<Vec<_>>() });
+        let request = Request::post(trips::PATH)
+            .header(header::AUTHORIZATION, self.org().authorization.clone())
+            .header(header::CONTENT_TYPE, "application/json");
+        let response = service.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
+        let status = response.status();
+        let bytes = to_bytes(response.into_body(), 100_000).await.unwrap();
+        (status, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    /// Every row that a trip led to, and the slots.
+    async fn rows_of_trip(&self, traveller: usize) -> Value {
+        let sql = "SELECT json_build_object(
+            'trip', (SELECT to_json(t) FROM trips t WHERE t.id = $2),
+            'payment', (SELECT to_json(p) FROM payments p WHERE p.id = $1),
+            'bookings', (SELECT json_agg(b ORDER BY b.id) FROM bookings b WHERE b.payment_id = $1),
+            'journal', (SELECT json_agg(j ORDER BY j.id) FROM journal j WHERE j.entity_id IN (SELECT $1 UNION SELECT $2
+                        UNION SELECT b.id FROM bookings b WHERE b.payment_id = $1)))";
+        let PaidTrip { payment_id, traveller } = self.market().paid[traveller];
+        self.owner.query_one(sql, &[&payment_id, &traveller]).await.unwrap().get(0)
+    }
+
+    async fn a_trip_writes_the_same_rows(&self) {
+        let slots = [7, 3, 5];
+        let mut told = Vec::new();
+        for (traveller, service) in [&self.product, &self.seed].into_iter().enumerate() {
+            let (status, answer) = self.trip(service, traveller, &slots).await;
+            assert_eq!(status, StatusCode::OK, "{answer}");
+            let rows = self.rows_of_trip(traveller).await;
+            assert_eq!(rows["bookings"].as_array().unwrap().len(), 3);
+            // The payment was recorded, and then six rows.
+            assert_eq!(rows["journal"].as_array().unwrap().len(), 7);
+            told.push(Plain::default().of(json!([answer, rows])));
+        }
+        assert_eq!(told[0], told[1]);
+        let sql = "SELECT count(*) FROM slots WHERE id = ANY($1) AND taken = 2 AND version = 3";
+        let ids = slots.map(|place| self.market().slots[place].id);
+        assert_eq!(self.owner.query_one(sql, &[&ids.as_slice()]).await.unwrap().get::<_, i64>(0), 3);
+    }
+
+    async fn a_payment_pays_once(&self) {
+        for (traveller, service) in [&self.product, &self.seed].into_iter().enumerate() {
+            let before = self.rows_of_trip(traveller).await;
+            let (status, again) = self.trip(service, traveller, &[7, 3, 5]).await;
+            assert_eq!(status, StatusCode::OK);
+            let ids = |list: &Value| -> Vec<Value> {
+                list.as_array().unwrap().iter().map(|booking| booking["id"].clone()).collect()
+            };
+            assert_eq!(ids(&again["bookings"]), ids(&before["bookings"]));
+            let (status, other) = self.trip(service, traveller, &[7, 3, 6]).await;
+            assert_eq!((status, &other["code"]), (StatusCode::CONFLICT, &json!("PAYMENT_USED")));
+            assert_eq!(self.rows_of_trip(traveller).await, before);
+        }
+    }
+
+    async fn ten_want_the_last_seat_of_a_trip(&self) {
+        let scarce = self.market().slots[10].id;
+        self.owner.execute("UPDATE slots SET capacity = 1 WHERE id = $1", &[&scarce]).await.unwrap();
+        let attempts = (10..20).map(|traveller| self.trip(&self.seed, traveller, &[11, 10, 12]));
+        let answers = futures::future::join_all(attempts).await;
+        assert_eq!(answers.iter().filter(|answer| answer.0 == StatusCode::OK).count(), 1);
+        let ours = self.trip(&self.product, 20, &[11, 10, 12]).await;
+        for theirs in answers.iter().filter(|answer| answer.0 != StatusCode::OK) {
+            assert_eq!(refusal(theirs), refusal(&ours));
+        }
+        assert_eq!(ours.1["errorCode"], "INSUFFICIENT_AVAILABILITY");
+        // All or nothing: the slots beside it have one guest each.
+        let beside = [11, 12].map(|place| self.market().slots[place].id);
+        let sql = "SELECT sum(taken) FROM slots WHERE id = ANY($1)";
+        assert_eq!(self.owner.query_one(sql, &[&beside.as_slice()]).await.unwrap().get::<_, i64>(0), 2);
+    }
+
+    async fn what_a_trip_cannot_have_is_refused_alike(&self) {
+        let blocked = self.market().slots[13].id;
+        self.owner.execute("UPDATE slots SET is_blocked = true WHERE id = $1", &[&blocked]).await.unwrap();
+        let cases: [(&[usize], &str); 2] = [(&[14, 13, 15], "SLOT_BLOCKED"), (&[14, 15, 16, 17], "AMOUNT_MISMATCH")];
+        for (slots, code) in cases {
+            let (ours, theirs) = (self.trip(&self.product, 30, slots).await, self.trip(&self.seed, 30, slots).await);
+            assert_eq!(refusal(&ours), refusal(&theirs));
+            assert_eq!(ours.1["code"], code);
+        }
+    }
+
+    /// The trip holds its first slot and waits for its second, which somebody has who then wants the first one.
+    async fn opposite_orders_deadlock_with_the_seed_only(&self) {
+        let (first, second) = (self.market().slots[40].id, self.market().slots[41].id);
+        let lock = "SELECT FROM slots WHERE id = $1 FOR UPDATE";
+        let waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        self.owner.batch_execute("BEGIN; SET LOCAL deadlock_timeout = '60s'").await.unwrap();
+        self.owner.execute(lock, &[&second]).await.unwrap();
+        let victim = self.trip(&self.seed, 40, &[40, 41]);
+        let other = async {
+            while self.owner.query_opt(waiting, &[]).await.unwrap().is_none() {
+                tokio::task::yield_now().await;
+            }
+            self.owner.execute(lock, &[&first]).await.unwrap();
+            self.owner.batch_execute("COMMIT").await.unwrap();
+        };
+        let ((status, answer), ()) = tokio::join!(victim, other);
+        assert_eq!((status, &answer["errorCode"]), (trips::TRANSACTION_FAILED, &json!("TRANSACTION_FAILED")));
+        // The product takes locks in one order, whatever order the items have.
+        let (a, b) = ([40, 41, 42], [42, 41, 40]);
+        let racers = (41..57).map(|n| self.trip(&self.product, n, if n % 2 == 0 { &a } else { &b }));
+        for (status, answer) in futures::future::join_all(racers).await {
+            assert_eq!(status, StatusCode::OK, "{answer}");
+        }
     }
 
     /// By another student, the answers differ in the ids only.
@@ -161,4 +309,48 @@ fn without_ids(mut answer: Value, student: usize) -> Value {
     answer["data"]["id"] = Value::Null;
     let text = answer.to_string().replace(&student_id(student), "S");
     serde_json::from_str(&text).unwrap()
+}
+
+/// A refusal without the id of its request.
+fn refusal((status, answer): &(StatusCode, Value)) -> (StatusCode, [&Value; 4]) {
+    (*status, ["error", "code", "errorCode", "details"].map(|member| &answer[member]))
+}
+
+/// Rows without what is new in each: ids are numbered as they occur, instants and references have one name.
+#[derive(Default)]
+struct Plain(HashMap<Uuid, usize>);
+
+impl Plain {
+    fn of(&mut self, value: Value) -> Value {
+        match value {
+            Value::Array(values) => values.into_iter().map(|value| self.of(value)).collect(),
+            Value::Object(members) => members.into_iter().map(|(name, value)| self.member(name, value)).collect(),
+            Value::String(text) => json!(self.text(&text)),
+            other => other,
+        }
+    }
+
+    fn member(&mut self, name: String, value: Value) -> (String, Value) {
+        // Their own names for one payment; and what is made of ids.
+        let value = match name.as_str() {
+            "reference" if value.as_str().is_some_and(|text| text.starts_with("R-")) => json!("R-"),
+            "fingerprint" | "key" if value.is_string() => json!(value.to_string().len()),
+            _ => self.of(value),
+        };
+        (name, value)
+    }
+
+    fn text(&mut self, text: &str) -> String {
+        let (prefix, rest) = text.split_at(text.find(':').map_or(0, |colon| colon + 1));
+        if let Ok(id) = Uuid::parse_str(rest) {
+            let next = self.0.len();
+            return format!("{prefix}id {}", self.0.entry(id).or_insert(next));
+        }
+        let is_reference = text.len() == 11 && text.starts_with("PL-");
+        match text.parse::<jiff::Timestamp>() {
+            Ok(_) => "an instant".to_owned(),
+            Err(_) if is_reference => "a reference".to_owned(),
+            Err(_) => text.to_owned(),
+        }
+    }
 }

@@ -17,6 +17,8 @@ pub struct Tally {
     pub ok: u64,
     /// Answers 409.
     pub conflict: u64,
+    /// Answers below 300 that came before the traffic's end.
+    pub in_time: u64,
     /// All other answers that were expected.
     pub other: u64,
     /// From the start to the last answer.
@@ -40,6 +42,7 @@ impl Tally {
             created: 0,
             ok: 0,
             conflict: 0,
+            in_time: 0,
             other: 0,
             elapsed: Duration::ZERO,
             milestone: None,

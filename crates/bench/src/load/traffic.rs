@@ -164,6 +164,9 @@ impl State {
         let now = Instant::now();
         let mut tally = self.tally.borrow_mut();
         tally.add(status, now - intended);
+        if status < 300 && self.deadline.get().is_none_or(|deadline| now <= deadline) {
+            tally.in_time += 1;
+        }
         tally.elapsed = now - self.start.get();
         let mut milestone = self.milestone.borrow_mut();
         if milestone.as_ref().is_some_and(|(count, _)| tally.created >= *count)

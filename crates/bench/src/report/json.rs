@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::measure::{COSTS, Metric, PER_SECOND, Summary};
+use crate::measure::{COSTS, Metric, PER_SECOND, Summary, stands_for};
 use crate::results::{LIMIT_SHARE, MEMORY_MAX, Measured, Reached, Results};
 
 /// `{"machine":…,"workloads":{"hot":{"lanes":{…},…,"vs_seed":…},…},"cost":…,"limit":…}`
@@ -74,7 +74,7 @@ fn limit(results: &Results) -> Value {
 
 fn medians(figures: &BTreeMap<Metric, Summary>, wanted: impl Fn(Metric) -> bool) -> Value {
     let shown = figures.iter().filter(|(metric, _)| wanted(metric));
-    Value::Object(shown.map(|(metric, summary)| ((*metric).to_owned(), rounded(summary.median))).collect())
+    Value::Object(shown.map(|(metric, summary)| ((*metric).to_owned(), rounded(stands_for(metric, summary)))).collect())
 }
 
 /// To three digits after the point: more would be noise.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::number;
-use crate::measure::{COSTS, Metric, P50, P99, PER_SECOND, READ_P99, READ_P99_IDLE, SOLD_OUT, Summary, WAL_AFTER};
+use crate::measure::{
+    COSTS, DEADLOCKS, FAILED, Metric, P50, P99, PER_SECOND, READ_P99, READ_P99_IDLE, SOLD_OUT, Summary, WAL_AFTER,
+};
 use crate::results::{LIMIT_SHARE, MEMORY_MAX, Measured, Reached, Results};
 
 /// Figures that only some workloads have, and how their line begins.
@@ -13,6 +15,8 @@ const FURTHER: &[(Metric, &str)] = &[
     (WAL_AFTER, "WAL after that, bytes"),
     (READ_P99_IDLE, "reads alone, p99 ms"),
     (READ_P99, "reads beside, p99 ms"),
+    (DEADLOCKS, "deadlocks"),
+    (FAILED, "failed requests"),
 ];
 
 /// The whole table.

@@ -1,4 +1,4 @@
-//! What the function raises, as the product's errors: the same codes, statuses, sentences and details.
+//! What the functions raise, as the product's errors: the same codes, statuses, sentences and details.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,6 +7,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use surehold::http::ApiError;
 use surehold_core::Refusal;
+use surehold_core::refusal::Shortage;
+use surehold_core::rows::PaymentStatus;
 use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
@@ -46,6 +48,18 @@ fn refusal(code: &str, detail: Option<&str>) -> Option<Refusal> {
         "INSUFFICIENT_CREDITS" => {
             let Credits { needed, available, kinds } = read(detail)?;
             Refusal::InsufficientCredits { needed, available, kinds: kinds.into_iter().map(Arc::from).collect() }
+        }
+        "PAYMENT_NOT_FOUND" => Refusal::PaymentNotFound,
+        "PAYMENT_USED" => Refusal::PaymentUsed,
+        "TRIP_NOT_FOUND" => Refusal::TripNotFound,
+        "PAYMENT_NOT_SUCCEEDED" => Refusal::PaymentNotSucceeded { status: read::<Payment>(detail)?.status },
+        "INSUFFICIENT_AVAILABILITY" => {
+            let Short { slot_id, requested, available } = read(detail)?;
+            Refusal::Shortages(vec![Shortage { slot_id, requested, available }])
+        }
+        "AMOUNT_MISMATCH" => {
+            let Amounts { paid_minor, paid_currency, needed_minor, needed_currency } = read(detail)?;
+            Refusal::AmountMismatch { paid_minor, paid_currency, needed_minor, needed_currency }
         }
         _ => return None,
     })
@@ -88,6 +102,26 @@ struct Credits {
     needed: i64,
     available: i64,
     kinds: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Payment {
+    status: PaymentStatus,
+}
+
+#[derive(Deserialize)]
+struct Short {
+    slot_id: Uuid,
+    requested: i32,
+    available: i32,
+}
+
+#[derive(Deserialize)]
+struct Amounts {
+    paid_minor: i64,
+    paid_currency: String,
+    needed_minor: i64,
+    needed_currency: String,
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The route of the seed's server: everything around the function's call is the product's own.
+//! The routes of the seed's server: everything around a function's call is the product's own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
-use super::refusal;
+use super::{refusal, trips};
 
 /// Connections of the pool, as in the product.
 const CONNECTIONS: usize = 16;
@@ -56,8 +56,9 @@ pub fn pool(url: &str, app_role: &str, allow_unsafe: bool) -> anyhow::Result<Poo
     Ok(pool)
 }
 
-/// The seed's HTTP service: one route, inside the same layers as the product's routes.
+/// The seed's HTTP service: two routes, inside the same layers as the product's routes.
 pub fn router(app: Arc<App>, pool: Pool) -> Router {
+    let of_trips = trips::route(pool.clone());
     let create = move |State(app): State<Arc<App>>, access: Access, key: IdempotencyKey, JsonFields(fields)| {
         let pool = pool.clone();
         async move {
@@ -65,7 +66,8 @@ pub fn router(app: Arc<App>, pool: Pool) -> Router {
             book(&app, &pool, &access, key.key(), request).await
         }
     };
-    with_layers(Router::new().route("/api/bookings/create", routing::post(create)), app)
+    let routes = Router::new().route("/api/bookings/create", routing::post(create)).route(trips::PATH, of_trips);
+    with_layers(routes, app)
 }
 
 async fn book(

@@ -9,12 +9,23 @@ use surehold::store::provision::{NewOrg, create_org};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::{HOT_TYPE, Org, SEATS_ENOUGH, SEATS_FEW, SMALL_ORGS, SPREAD_SESSIONS, SPREAD_TYPE, World};
+use super::{
+    HOT_TYPE, Market, Org, PaidTrip, SEATS_ENOUGH, SEATS_FEW, SMALL_ORGS, SPREAD_SESSIONS, SPREAD_TYPE, SlotOnSale,
+    World,
+};
 use crate::cluster::Cluster;
 use crate::seed;
+use crate::trips::{SLOTS, SLOTS_OF_TRIP};
 
 /// The SQL that fills a database.
 const FILL: &str = include_str!("school.sql");
+/// What a marketplace needs besides.
+const FILL_MARKET: &str = include_str!("market.sql");
+/// What is sold there, and its price in cents.
+const EXPERIENCE: &str = "Rice Terraces";
+const PRICE: i64 = 4500;
+/// The first day of its slots; there is one a day.
+const FIRST_DAY: &str = "2030-01-01";
 /// Credits that each student has of both kinds; some are spent in the large world.
 const CREDITS: i64 = 100;
 /// Students who have booked before: with an empty table of bookings the planner knows nothing of it, and the
@@ -62,6 +73,52 @@ pub async fn large(cluster: &Cluster, students: usize, bookings_each: usize, day
     Ok(world)
 }
 
+/// A marketplace with [`SLOTS`] slots on sale, one a day, and so many paid trips to be booked. As many travellers as a
+/// school has regulars have booked before.
+///
+/// # Errors
+///
+/// What PostgreSQL says.
+pub async fn market(cluster: &Cluster, trips: usize) -> anyhow::Result<World> {
+    let size = Size { orgs: 1, students: 0, regulars: 0, past: 0, spread: 0 };
+    let mut world = fill(cluster, "bench_market", &size).await?;
+    let client = cluster.connect(world.database).await?;
+    client.batch_execute(&[FILL, FILL_MARKET].concat()).await.context("market.sql cannot be run")?;
+    client.batch_execute("SET session_replication_role = replica; SET maintenance_work_mem = '256MB'").await?;
+    let (org_id, experience) = (world.orgs[0].id, Uuid::now_v7());
+    client
+        .execute("SELECT pg_temp.fill_experience($1, $2, $3, $4)", &[&org_id, &experience, &EXPERIENCE, &PRICE])
+        .await
+        .context("an experience cannot be filled in")?;
+    let past: Vec<Uuid> = (0..SLOTS_OF_TRIP).map(|_| Uuid::now_v7()).collect();
+    let slots: Vec<Uuid> = (0..SLOTS).map(|_| Uuid::now_v7()).collect();
+    sessions(&client, org_id, &past, EXPERIENCE, SEATS_ENOUGH, i32::try_from(REGULARS)?, "2029-01-01").await?;
+    sessions(&client, org_id, &slots, EXPERIENCE, SEATS_ENOUGH, 0, FIRST_DAY).await?;
+
+    let (regulars, trips) = (i64::try_from(REGULARS)?, i64::try_from(trips)?);
+    let amount = PRICE * i64::try_from(SLOTS_OF_TRIP)?;
+    client
+        .execute("SELECT pg_temp.fill_travellers($1, 1, $2, $3)", &[&org_id, &(regulars + trips), &amount])
+        .await
+        .context("travellers cannot be filled in")?;
+    client
+        .execute("SELECT pg_temp.fill_trips($1, 1, $2, $3, $4)", &[&org_id, &regulars, &amount, &past])
+        .await
+        .context("trips cannot be filled in")?;
+    tidy(&client).await?;
+    let sql = "SELECT id, contact_id FROM payments WHERE trip_id IS NULL ORDER BY id";
+    let paid = client.query(sql, &[]).await?;
+    let paid = paid.iter().map(|row| Ok(PaidTrip { payment_id: row.try_get(0)?, traveller: row.try_get(1)? }));
+    let first_day: jiff::civil::Date = FIRST_DAY.parse()?;
+    let on_sale = |(id, date)| SlotOnSale { id, date };
+    world.market = Some(Market {
+        experience,
+        slots: slots.into_iter().zip(first_day.series(jiff::Span::new().days(1))).map(on_sale).collect(),
+        paid: paid.collect::<anyhow::Result<_>>()?,
+    });
+    Ok(world)
+}
+
 /// How large a world is.
 struct Size {
     orgs: usize,
@@ -79,12 +136,14 @@ async fn fill(cluster: &Cluster, database: &'static str, size: &Size) -> anyhow:
     cluster.create(database).await?;
     migrate(&cluster.url(database), "surehold_app").await?;
     let mut client = cluster.connect(database).await?;
-    client.batch_execute(seed::FUNCTION).await.context("the seed's function cannot be made")?;
+    for function in seed::FUNCTIONS {
+        client.batch_execute(function).await.context("a function of the seed's cannot be made")?;
+    }
     client.batch_execute(FILL).await.context("school.sql cannot be run")?;
     // Every foreign key is right by construction, and the laws are checked; looking each one up would take as
     // long as all the rest.
     client.batch_execute("SET session_replication_role = replica; SET maintenance_work_mem = '256MB'").await?;
-    let mut world = World { database, orgs: Vec::with_capacity(size.orgs) };
+    let mut world = World { database, orgs: Vec::with_capacity(size.orgs), market: None };
     for number in 0..size.orgs {
         world.orgs.push(fill_org(&mut client, number, size).await?);
     }

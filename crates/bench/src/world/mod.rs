@@ -1,4 +1,4 @@
-//! The schools that are booked at: who goes there, and what is on sale.
+//! The schools and the marketplace that are booked at: who goes there, and what is on sale.
 //!
 //! Each world is a database that was filled once; rounds work on copies of it, so that every contestant starts
 //! from the same bytes.
@@ -10,7 +10,7 @@ use std::ops::Range;
 use hyper::header::HeaderValue;
 use uuid::Uuid;
 
-pub use fill::{large, school, small_orgs};
+pub use fill::{large, market, school, small_orgs};
 
 /// The type of the one session that everybody wants, and of those beside it.
 pub const HOT_TYPE: &str = "Situational Judgment";
@@ -32,6 +32,37 @@ pub struct World {
     pub database: &'static str,
     /// Its organisations.
     pub orgs: Vec<Org>,
+    /// What its first organisation sells for money, if anything.
+    pub market: Option<Market>,
+}
+
+/// Trips that are paid and not booked yet, and slots that they may be booked on.
+#[derive(Debug)]
+pub struct Market {
+    /// What all slots are of.
+    pub experience: Uuid,
+    /// Slots with seats enough.
+    pub slots: Vec<SlotOnSale>,
+    /// Recorded payments, each by a traveller of its own and of the price of one trip.
+    pub paid: Vec<PaidTrip>,
+}
+
+/// A slot of a market. All begin at 9:00.
+#[derive(Debug, Clone, Copy)]
+pub struct SlotOnSale {
+    /// Its id.
+    pub id: Uuid,
+    /// Its local date.
+    pub date: jiff::civil::Date,
+}
+
+/// The money for a trip.
+#[derive(Debug, Clone, Copy)]
+pub struct PaidTrip {
+    /// The payment.
+    pub payment_id: Uuid,
+    /// Who paid.
+    pub traveller: Uuid,
 }
 
 /// An organisation of a world.

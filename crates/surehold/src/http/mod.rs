@@ -39,3 +39,5 @@ pub use options::HttpOptions;
 pub use reply::Reply;
 pub use routes::{openapi_document, router, with_layers};
 pub use student::book::{BookingMade, BookingRequest, booking_reply};
+pub use trips::TripError;
+pub use trips::create_booking::{BookingsCreated, TripRequest};

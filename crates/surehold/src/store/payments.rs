@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use deadpool_postgres::ClientWrapper;
 use jiff::{SignedDuration, Timestamp, civil};
 use surehold_core::rows::{Booking, Payment, Refund, StripeEvent};
 use tokio_postgres::types::ToSql;
@@ -101,9 +102,10 @@ async fn one(client: &Client, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Resu
     client.query_opt(sql, params).await?.as_ref().map(trip_rows::payment).transpose()
 }
 
-/// The payment of an id.
-pub async fn find(client: &Client, org_id: Uuid, id: Uuid) -> Result<Option<Payment>, StoreError> {
-    one(client, &BY_ID, &[&org_id, &id]).await
+/// The payment of an id. Asked before each trip is booked, so it is prepared.
+pub async fn find(client: &ClientWrapper, org_id: Uuid, id: Uuid) -> Result<Option<Payment>, StoreError> {
+    let statement = client.prepare_cached(&BY_ID).await?;
+    client.query_opt(&statement, &[&org_id, &id]).await?.as_ref().map(trip_rows::payment).transpose()
 }
 
 /// The payment of a Checkout Session.

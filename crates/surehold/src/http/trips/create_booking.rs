@@ -6,20 +6,21 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use surehold_core::Refusal;
-use surehold_core::command::{BookTrip, Command};
+use surehold_core::command::{BookTrip, Command, TripItem};
+use surehold_core::outcome::TripBooked;
 use surehold_core::rows::BookingStatus;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::TripError;
-use super::items::{self, TripItemRequest};
+use super::items::{self, TripItemRequest, WantedItem};
 use super::traveller::{USER_ID, by_key};
 use crate::cashier::Cashier;
 use crate::http::access::Access;
 use crate::http::app::{App, expect_answer};
 use crate::http::body::JsonFields;
 use crate::http::error::{ApiError, ErrorBody};
-use crate::http::fields::Name;
+use crate::http::fields::{Fields, Name};
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::kinds;
 use crate::store::payments;
@@ -42,6 +43,34 @@ pub struct CreateBookingRequest {
     pub trip_items: Vec<TripItemRequest>,
 }
 
+/// The same, read.
+pub struct TripRequest {
+    /// The money.
+    pub payment_id: Uuid,
+    /// The trip.
+    pub trip_id: Uuid,
+    /// Who travels.
+    pub contact_id: Uuid,
+    wanted: Vec<WantedItem>,
+}
+
+impl TripRequest {
+    /// Reads the body; every bad field is named.
+    pub fn read(mut fields: Fields) -> Result<TripRequest, ApiError> {
+        let payment_id = fields.required(PAYMENT_ID, kinds::uuid);
+        let trip_id = fields.required(TRIP_ID, kinds::uuid);
+        let contact_id = fields.required(USER_ID, kinds::uuid);
+        let wanted = items::read(&mut fields);
+        fields.finish()?;
+        Ok(TripRequest { payment_id, trip_id, contact_id, wanted })
+    }
+
+    /// Its items, once those that are named by date and time are found.
+    pub async fn items(&mut self, app: &App, org_id: Uuid) -> Result<Vec<TripItem>, TripError> {
+        items::find(app, org_id, std::mem::take(&mut self.wanted)).await
+    }
+}
+
 /// Bookings that were made, now or before.
 #[derive(Serialize, ToSchema)]
 pub struct BookingsCreated {
@@ -49,6 +78,19 @@ pub struct BookingsCreated {
     pub success: bool,
     /// In the order of the items.
     pub bookings: Vec<CreatedBooking>,
+}
+
+impl BookingsCreated {
+    /// As they were when the trip was booked.
+    pub fn of(booked: TripBooked) -> BookingsCreated {
+        let bookings = booked.bookings.into_iter().map(|booking| CreatedBooking {
+            id: booking.id,
+            reference: booking.reference,
+            experience_id: booking.offering_id,
+            status: booking.status,
+        });
+        BookingsCreated { success: true, bookings: bookings.collect() }
+    }
 }
 
 /// One of them.
@@ -92,26 +134,28 @@ pub async fn create_booking_function(
     State(app): State<Arc<App>>,
     access: Access,
     key: IdempotencyKey,
-    JsonFields(mut fields): JsonFields,
+    JsonFields(fields): JsonFields,
 ) -> Result<Json<BookingsCreated>, TripError> {
     let acting = by_key(&access)?;
-    let payment_id = fields.required(PAYMENT_ID, kinds::uuid);
-    let trip_id = fields.required(TRIP_ID, kinds::uuid);
-    let contact_id = fields.required(USER_ID, kinds::uuid);
-    let wanted = items::read(&mut fields);
-    fields.finish()?;
+    let mut request = TripRequest::read(fields)?;
+    let (payment_id, trip_id, contact_id) = (request.payment_id, request.trip_id, request.contact_id);
     let org = acting.org.clone();
     let payment = app.cashier.payment(org.id, payment_id).await?;
     let payment = payment.filter(|payment| payment.contact_id == contact_id);
     let payment = payment.ok_or_else(|| ApiError::from(Refusal::PaymentNotFound))?;
-    let items = items::find(&app, org.id, wanted).await?;
+    let items = request.items(&app, org.id).await?;
     if Cashier::is_open(&payment) {
         app.cashier.learn(&org, &payment).await.map_err(|error| TripError::from(error).of_transaction())?;
     }
     let command = Command::BookTrip(BookTrip { payment_id, trip_id, contact_id, items });
     let request = app.request(&acting, Some(format!("user:{contact_id}")), key.key(), command);
     let outcome = app.desk.submit(org.id, request).await.map_err(|error| TripError::from(error).of_transaction())?;
+    let replayed = outcome.replayed;
     let booked = expect_answer!(outcome, TripBooked)?;
+    if !replayed {
+        // Decided a moment ago, so this is where they stand.
+        return Ok(Json(BookingsCreated::of(booked)));
+    }
     let bookings = payments::bookings_of(&*app.store.read().await?, org.id, booked.payment_id).await?;
     let bookings = bookings.into_iter().map(|booking| CreatedBooking {
         id: booking.id,
