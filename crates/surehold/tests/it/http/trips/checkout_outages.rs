@@ -6,6 +6,7 @@ use futures::future::join_all;
 use serde_json::json;
 use surehold::desk::DeskOptions;
 use surehold::http::HttpOptions;
+use surehold_core::command::{Command, ReleasePayment, ReleaseReason};
 use surehold_simulators::stripe::{Calls, Down, Error500, SessionStatus, Simulator};
 
 use crate::support::MarketplaceApi;
@@ -165,5 +166,20 @@ async fn an_impatient_click_does_not_take_the_other_ones_seats() {
         assert_eq!(shop.seats(&slot).await, (0, round), "{clicks:?}");
         assert_eq!(shop.stripe.sessions().len(), round as usize);
     }
+    shop.laws_hold().await;
+}
+
+/// The same, at the last moment: one gives up just after the other one was given the session.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_gives_up_late_does_not_end_an_open_session() {
+    let shop = MarketplaceApi::open().await;
+    let [slot] = shop.slots([5]).await;
+    let held = Held::of(&shop.holds(&traveller(), json!([slot.item(1)])).await.is(201));
+    let give_up = ReleasePayment { payment_id: held.payment, reason: ReleaseReason::CheckoutRefused };
+    shop.api.school.submit(Command::ReleasePayment(give_up)).await.unwrap();
+    assert_eq!(shop.status(held.payment).await, "pending");
+    assert_eq!(shop.seats(&slot).await, (0, 1));
+    shop.pays(&held.session).await;
+    assert_eq!(shop.status(held.payment).await, "succeeded");
     shop.laws_hold().await;
 }
