@@ -115,7 +115,7 @@ impl Measured {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::{P99, PER_SECOND};
+    use crate::measure::{DEADLOCKS, P99, PER_SECOND};
     use crate::workload;
 
     /// Rounds of `hot` in which the product has so many bookings a second, the others 1,000 and 2,000.
@@ -137,6 +137,20 @@ mod tests {
             reached,
             [("vs_seed", 12.0, true), ("p99_vs_seed", 10.0 / 60.0, true), ("vs_per_request", 6.0, false)]
         );
+    }
+
+    #[test]
+    fn one_deadlock_in_any_round_misses_the_goal() {
+        let trips = workload::ALL.iter().find(|workload| workload.name == "trips").expect("there is one");
+        let round = |deadlocks| Figures::from([(PER_SECOND, 900.0), (DEADLOCKS, deadlocks)]);
+        for (rounds, is_met) in [([0.0, 0.0, 0.0], true), ([0.0, 0.0, 1.0], false)] {
+            let rounds = BTreeMap::from([(Contestant::Lanes, rounds.map(round).to_vec())]);
+            let goals = Measured::new(trips, &rounds, &[]).goals;
+            assert_eq!(
+                goals.iter().map(|goal| (goal.name, goal.is_met())).collect::<Vec<_>>(),
+                [("deadlocks", is_met)]
+            );
+        }
     }
 
     #[test]

@@ -132,8 +132,8 @@ impl Stage {
             'trip', (SELECT to_json(t) FROM trips t WHERE t.id = $2),
             'payment', (SELECT to_json(p) FROM payments p WHERE p.id = $1),
             'bookings', (SELECT json_agg(b ORDER BY b.id) FROM bookings b WHERE b.payment_id = $1),
-            'journal', (SELECT json_agg(j ORDER BY j.id) FROM journal j WHERE j.entity_id IN (SELECT $1 UNION SELECT $2
-                        UNION SELECT b.id FROM bookings b WHERE b.payment_id = $1)))";
+            'journal', (SELECT json_agg(j ORDER BY j.id) FROM journal j WHERE j.entity <> 'contact' AND j.entity_id IN
+                        (SELECT $1 UNION SELECT $2 UNION SELECT b.id FROM bookings b WHERE b.payment_id = $1)))";
         let PaidTrip { payment_id, traveller } = self.market().paid[traveller];
         self.owner.query_one(sql, &[&payment_id, &traveller]).await.unwrap().get(0)
     }

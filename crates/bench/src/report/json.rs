@@ -72,6 +72,7 @@ fn limit(results: &Results) -> Value {
     })
 }
 
+/// Of faults, the worst round.
 fn medians(figures: &BTreeMap<Metric, Summary>, wanted: impl Fn(Metric) -> bool) -> Value {
     let shown = figures.iter().filter(|(metric, _)| wanted(metric));
     Value::Object(shown.map(|(metric, summary)| ((*metric).to_owned(), rounded(stands_for(metric, summary)))).collect())
