@@ -52,6 +52,7 @@ impl Cashier {
             metadata: vec![
                 ("refund_id".to_owned(), refund.id.to_string()),
                 ("payment_id".to_owned(), refund.payment_id.to_string()),
+                ("org_id".to_owned(), org_id.to_string()),
             ],
         };
         let sent = account.client.create_refund(&new.to_form(), &format!("refund-{}", refund.id)).await;

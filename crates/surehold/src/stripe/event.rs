@@ -106,6 +106,11 @@ impl Event {
         self.object.get("id").and_then(Value::as_str)
     }
 
+    /// What we, or somebody else, noted on the object when it was made.
+    pub fn metadata(&self, name: &str) -> Option<&str> {
+        self.object.get("metadata")?.get(name)?.as_str()
+    }
+
     /// The object of `checkout.session.…`.
     ///
     /// # Errors

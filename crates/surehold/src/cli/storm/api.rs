@@ -149,6 +149,16 @@ impl Reply {
         self.body.get("data").unwrap_or(&Value::Null)
     }
 
+    /// All of it.
+    pub fn body(&self) -> &Value {
+        &self.body
+    }
+
+    /// What a failure says to people; empty for a success.
+    pub fn sentence(&self) -> &str {
+        self.body.get("error").and_then(Value::as_str).unwrap_or_default()
+    }
+
     /// The `code` of a failure; empty for a success.
     pub fn code(&self) -> &str {
         self.body.get("code").and_then(Value::as_str).unwrap_or_default()

@@ -13,7 +13,7 @@ const MORE: &str = "\
 Works in a test organisation of its own: hidden everywhere, closed afterwards, also after ^C. Exit code 0: the \
 verdict is PASS. 1: FAIL, or no verdict could be reached. 2: the flags make no sense. 130: ^C.
 
-Two ways to storm:
+Three ways to storm:
   All at once (--seats, --clients): each client books a seat of one session at the same moment. PASS: exactly as \
 many bookings as seats, everybody else refused with EXAM_FULL, credits right, laws hold.
   Open loop (--rate or --ramp, with --seconds): requests are sent at their intended times whether or not earlier \
@@ -24,25 +24,39 @@ the same booking; no session ever had more bookings than seats; credits are righ
 answer, or with OUTCOME_UNKNOWN, is asked again with its key, and counted. The verdict is about truth, not about speed: \
 503 OVERLOADED is an honest answer. Speed is in the figures: a rate is held if 95 % of its requests were answered (with \
 anything but 429, 5xx or nothing) and their p99 is at most --p99-max.
+  Trips (--trips): travellers check out trips of 1 to 5 slots out of 8, all at once, for too few seats. Of those who \
+get theirs, some pay, pay late, pay twice, fail, leave, click again, change the trip or cancel, while webhooks are \
+delayed, reordered, repeated and lost, and ten people want the last seat. It drives the stand-in for Stripe that the \
+server is paid at (--stripe-api-base), clears the faults that were set there, and refuses to run against Stripe itself. \
+PASS, once every payment has come to its end: no slot oversold and none held, all that Stripe took pays for confirmed \
+bookings or went back, nothing is confirmed without money, one got the last seat and nine were told \"Slot no longer \
+available\", nobody got an error (503 is counted, and asked again), laws hold.
 
-Server and key come from the flags, else SUREHOLD_URL and SUREHOLD_ADMIN_KEY, else demo.env in --data-dir.
+Server, key and the stand-in for Stripe come from the flags, else SUREHOLD_URL, SUREHOLD_ADMIN_KEY and \
+SUREHOLD_STRIPE_API_BASE, else demo.env in --data-dir.
 
   surehold storm --seats 7 --clients 200
   surehold storm --rate 500 --seconds 10
   surehold storm --rate 500 --seconds 10 --sessions 1 --seats 100 --mix book=1 --record storm.jsonl
   surehold storm --ramp 100..2000 --seconds 20 --json > storm.json
+  surehold storm --trips 50
   surehold storm --seats 1 --clients 10 --url https://book.acme.example --admin-key surehold_admin_…";
 
 /// See `surehold storm --help`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = MORE)]
 pub struct StormArgs {
-    /// Seats of each session; default 1, in an open loop as --expect-refusals says.
+    /// Seats of each session; default 1, in an open loop as --expect-refusals says; with --trips, of each slot, and by
+    /// default a quarter of the trips.
     #[arg(long, env = "SUREHOLD_SEATS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub seats: Option<u32>,
     /// All at once: students who book at the same moment, one seat each; default 10.
     #[arg(long, env = "SUREHOLD_CLIENTS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub clients: Option<u32>,
+    /// Trips: so many travellers with a trip each, all at once; 50 if no number is given.
+    #[arg(long, env = "SUREHOLD_TRIPS", value_name = "N", num_args = 0..=1, default_missing_value = "50",
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub trips: Option<u32>,
     /// Open loop: requests per second, for --seconds.
     #[arg(long, env = "SUREHOLD_RATE", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(RATE_MAX)))]
     pub rate: Option<u32>,
@@ -88,6 +102,9 @@ pub struct StormArgs {
     /// An admin key of any organisation there.
     #[arg(long, env = "SUREHOLD_ADMIN_KEY", hide_env_values = true, value_name = "KEY")]
     pub admin_key: Option<SecretString>,
+    /// Trips: the stand-in for Stripe that the server is paid at.
+    #[arg(long, env = "SUREHOLD_STRIPE_API_BASE", value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
+    pub stripe_api_base: Option<String>,
     /// Folder of the demo, for its demo.env.
     #[arg(long, env = "SUREHOLD_DATA_DIR", default_value = DATA_DIR, value_name = "DIR")]
     pub data_dir: PathBuf,

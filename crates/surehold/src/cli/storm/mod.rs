@@ -1,4 +1,5 @@
-//! `surehold storm`: many bookings, few seats, over HTTP: all at once (`rush`), or at intended times (`open`).
+//! `surehold storm`: many bookings, few seats, over HTTP: all at once (`rush`), at intended times (`open`), or trips
+//! that are paid at a stand-in for Stripe (`trips`).
 //! It knows nothing of the server but its address and an admin key, so it judges any deployment from outside.
 
 mod api;
@@ -22,6 +23,7 @@ mod schedule;
 mod settle;
 mod stage;
 mod there;
+mod trips;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,6 +35,7 @@ use serde_json::json;
 use self::api::{Api, Reply};
 pub use self::args::StormArgs;
 use self::plan::Mode;
+use self::trips::Simulator;
 use super::demo::EnvFile;
 use super::output::{hint_at, say};
 use super::server::stop_signal;
@@ -58,14 +61,23 @@ pub async fn run(args: StormArgs) -> anyhow::Result<ExitCode> {
     };
     check_folder(&args.data_dir)?;
     let (admin, key_file) = target(&args)?;
+    let simulator = match mode {
+        Mode::Trips(_) => Some(simulator(&args).await?),
+        Mode::Closed(_) | Mode::Open(_) => None,
+    };
     // From here on ^C ends the storm, not the program: the organisation is still to be closed.
     let stop = tokio::spawn(stop_signal());
     let org = make_org(&args, &admin, key_file).await?;
     let org_id = org.text("org_id")?;
     let outcome = tokio::select! {
-        outcome = storm(&mode, args.json, &admin, &org) => Some(outcome),
+        outcome = storm(&mode, args.json, (&admin, simulator.as_ref()), &org) => Some(outcome),
         _ = stop => None,
     };
+    if let Some(simulator) = &simulator
+        && let Err(error) = simulator.clear_faults().await
+    {
+        eprintln!("surehold: {error:#}");
+    }
     close_org(&admin, &org_id).await;
     let Some(outcome) = outcome else {
         eprintln!("surehold: interrupted: there is no verdict. The test organisation is closed");
@@ -76,7 +88,12 @@ pub async fn run(args: StormArgs) -> anyhow::Result<ExitCode> {
     Ok(if outcome.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn storm(mode: &Mode, as_json: bool, admin: &Api, org: &Reply) -> anyhow::Result<Outcome> {
+async fn storm(
+    mode: &Mode,
+    as_json: bool,
+    (admin, simulator): (&Api, Option<&Simulator>),
+    org: &Reply,
+) -> anyhow::Result<Outcome> {
     let ours = admin.with_key(SecretString::from(org.text("admin_key")?));
     let service = admin.with_key(SecretString::from(org.text("service_key")?));
     // Standard output is for the report alone where a program reads it.
@@ -91,6 +108,12 @@ async fn storm(mode: &Mode, as_json: bool, admin: &Api, org: &Reply) -> anyhow::
             let report = open::storm(plan, &ours, &service, tell).await?;
             let text = if as_json { serde_json::to_string(&report)? } else { report.to_string() };
             Outcome { passed: report.passed, text }
+        }
+        Mode::Trips(plan) => {
+            let simulator = simulator.context("a storm of trips without a stand-in for Stripe")?;
+            let report = trips::storm(*plan, (&ours, &service), simulator, &org.text("org_id")?, tell).await?;
+            let text = if as_json { report.json().to_string() } else { report.to_string() };
+            Outcome { passed: report.passed(), text }
         }
     })
 }
@@ -110,6 +133,20 @@ fn target(args: &StormArgs) -> anyhow::Result<(Api, Option<PathBuf>)> {
         )
     })?;
     Ok((Api::new(&url, key)?, args.admin_key.is_none().then_some(path)))
+}
+
+/// The stand-in for Stripe that the server is paid at.
+async fn simulator(args: &StormArgs) -> anyhow::Result<Simulator> {
+    let from_file = || EnvFile::read(&EnvFile::path(&args.data_dir)).unwrap_or_default().stripe_api_base;
+    let base = args.stripe_api_base.clone().or_else(from_file).with_context(|| {
+        format!(
+            "storm --trips needs the stand-in for Stripe that the server is paid at: give its address with \
+             --stripe-api-base or SUREHOLD_STRIPE_API_BASE, or start `{}`, which starts one. Against Stripe itself it \
+             does not run",
+            hint_at(&args.data_dir, "demo")
+        )
+    })?;
+    Simulator::at(&base).await
 }
 
 async fn make_org(args: &StormArgs, admin: &Api, key_file: Option<PathBuf>) -> anyhow::Result<Reply> {

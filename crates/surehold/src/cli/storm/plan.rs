@@ -8,13 +8,24 @@ use super::mix::{self, Kind, Mix};
 use super::open_files;
 use super::schedule::Schedule;
 
-/// The two ways to storm.
+/// The ways to storm.
 #[derive(Debug)]
 pub enum Mode {
     /// Everybody at the same moment.
     Closed(Rush),
     /// Requests at their intended times.
     Open(Box<Plan>),
+    /// Trips and their money.
+    Trips(Trips),
+}
+
+/// Trips and their money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trips {
+    /// Travellers, a trip each.
+    pub trips: u32,
+    /// Seats of each slot.
+    pub seats: u32,
 }
 
 /// Everybody at the same moment, on one session.
@@ -67,6 +78,9 @@ impl Mode {
     ///
     /// A sentence that names the flag that does not fit, and what to do about it.
     pub fn of(args: &StormArgs) -> Result<Mode, String> {
+        if let Some(trips) = args.trips {
+            return self::trips(args, trips).map(Mode::Trips);
+        }
         let Some(schedule) = schedule(args)? else {
             if let Some(flag) = open_flags(args).first() {
                 return Err(format!("{flag} is for an open loop: give --rate or --ramp, and --seconds, too"));
@@ -78,6 +92,18 @@ impl Mode {
         }
         Ok(Mode::Open(Box::new(plan(args, schedule)?)))
     }
+}
+
+fn trips(args: &StormArgs, trips: u32) -> Result<Trips, String> {
+    let others =
+        [("--clients", args.clients.is_some()), ("--rate", args.rate.is_some()), ("--ramp", args.ramp.is_some())];
+    let others = others.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag);
+    if let Some(flag) = others.chain(open_flags(args)).next() {
+        return Err(format!("{flag} is for another storm than --trips: leave one of them out"));
+    }
+    // A trip asks for four or five seats: about half of them come away with nothing at first.
+    let scarce = (trips / 4).clamp(2, SEATS_USUAL_MAX as u32);
+    Ok(Trips { trips, seats: args.seats.unwrap_or(scarce) })
 }
 
 fn schedule(args: &StormArgs) -> Result<Option<Schedule>, String> {

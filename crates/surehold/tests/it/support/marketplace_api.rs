@@ -247,9 +247,13 @@ impl MarketplaceApi {
     }
 
     pub async fn org(&self) -> OrgRow {
+        self.org_of(self.api.school.org_id).await
+    }
+
+    pub async fn org_of(&self, id: Uuid) -> OrgRow {
         let client = self.api.school.store.read().await.unwrap();
         let all = orgs::open(&client).await.unwrap();
-        all.into_iter().find(|org| org.id == self.api.school.org_id).unwrap()
+        all.into_iter().find(|org| org.id == id).unwrap()
     }
 
     // What travellers do.

@@ -255,6 +255,61 @@ async fn each_organisation_has_its_own_webhook() {
     }
 }
 
+/// Whose event it is, the event says; that of a test organisation comes to the host's address.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_of_another_organisation_with_the_same_account_is_heard_there() {
+    let shop = MarketplaceApi::open().await;
+    let made = shop.api.post("/api/admin/test-orgs", json!({})).by_admin().await.is(201);
+    let [org, admin, service] = ["org_id", "admin_key", "service_key"].map(|name| made.data()[name].as_str().unwrap());
+    let office = async |path: &str, body: Value| shop.api.post(path, body).bearer(admin).await.is(201).data().clone();
+    let sail = office("/api/admin/experiences", json!({ "name": "Sail", "price": 5000 })).await;
+    let sail = sail["id"].as_str().unwrap();
+    let times = json!({ "date": "2030-05-04", "time": "18:00", "durationMinutes": 60, "capacity": 2 });
+    let opened = office(&format!("/api/admin/experiences/{sail}/slots"), times).await;
+    let items = json!([{ "experienceId": sail, "slotId": opened["slots"][0]["id"], "guestCount": 2 }]);
+    let held = Held::of(&shop.checks_out(&traveller(), json!({ "tripItems": items })).bearer(service).await.is(201));
+
+    shop.pays(&held.session).await;
+    assert_eq!(shop.bookings(held.payment).await, ["confirmed"]);
+    let path = format!("/functions/v1/bookings/{}/cancel", held.bookings[0]);
+    shop.api.post(path, json!({})).bearer(admin).await.is(200);
+    let test_org = shop.org_of(org.parse().unwrap()).await;
+    shop.cashier.push_refunds(&test_org).await.unwrap();
+    shop.delivered().await;
+
+    // Also what Stripe says of the refund: nothing of it is the host's.
+    let events = i64::try_from(shop.stripe.events().len()).unwrap();
+    assert_eq!(shop.count(&format!("stripe_events WHERE org_id = '{org}'")).await, events);
+    assert_eq!(stored(&shop).await, events);
+    shop.laws_hold().await;
+}
+
+/// An organisation whose webhook has another secret is out of reach of this one's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_is_not_heard_for_an_organisation_that_has_not_signed_it() {
+    let secrets = "school=whsec_school,islands=whsec_islands";
+    let shop = MarketplaceApi::with(DeskOptions::default(), |options| {
+        options.stripe = accounts(secrets, "http://127.0.0.1:1");
+    })
+    .await;
+    let islands = shop.api.another_org("islands", &["islands.example"]).await;
+    let school = shop.api.school.org_id;
+    let recorded = shop.records(&traveller(), 5000, "usd").await;
+    let session = json!({ "id": "cs_1", "object": "checkout.session", "status": "expired", "payment_status": "unpaid",
+        "expires_at": now(), "metadata": { "org_id": school, "payment_id": recorded } });
+    let body = event("checkout.session.expired", &session);
+    let jobs = ["whsec_islands", "whsec_school"].map(|secret| (body.as_str(), secret, now()));
+    let headers = signed(&jobs).await;
+    let hears = |header: &str| shop.hears(&body, header).header("host", "islands.example");
+
+    hears(&headers[1]).await.refused(400, "INVALID_SIGNATURE");
+    assert_eq!(stored(&shop).await, 0);
+    hears(&headers[0]).await.is(200);
+    assert_eq!(shop.count(&format!("stripe_events WHERE org_id = '{}'", islands.org_id)).await, 1);
+    assert_eq!(shop.count(&format!("stripe_events WHERE org_id = '{school}'")).await, 0);
+    assert_eq!(shop.status(recorded).await, "succeeded");
+}
+
 /// The database is away: Stripe is told to come again, and does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_stored_is_not_acknowledged() {
