@@ -38,6 +38,7 @@ Examples:
   surehold demo                                    a sample school, nothing to set up
   surehold import contacts examples/contacts.csv   a school's export, beside the running demo
   surehold storm --seats 1 --clients 10            ten students, one seat: who gets it?
+  surehold storm --trips 50                        fifty trips, too few seats, and their money
   surehold doctor                                  check every law on the live data
 
   surehold org create --slug acme --name 'Acme Exams' --time-zone America/Toronto

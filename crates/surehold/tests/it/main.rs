@@ -5,4 +5,5 @@ mod http;
 mod laws;
 mod program;
 mod storm;
+mod storm_trips;
 mod support;

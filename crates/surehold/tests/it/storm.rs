@@ -24,12 +24,14 @@ const BINARY: &str = env!("CARGO_BIN_EXE_surehold");
 const SECOND: &[&str] = &["--rate", "60", "--seconds", "1", "--expect-refusals", "30"];
 
 /// A proxy's answer to a request, given the way to the real server.
-type Lie = fn(Arc<Truth>, Request) -> futures::future::BoxFuture<'static, Response>;
+pub(super) type Lie = fn(Arc<Truth>, Request) -> futures::future::BoxFuture<'static, Response>;
 
 /// The way to the real server.
-struct Truth {
+pub(super) struct Truth {
     url: String,
     client: reqwest::Client,
+    /// The way to its database.
+    pub(super) owner: tokio_postgres::Client,
     /// Whether the lie was told: once is enough.
     told: AtomicBool,
     /// Requests that were held back, and what they wait for.
@@ -38,10 +40,11 @@ struct Truth {
 }
 
 /// A server that tells the truth, but for one lie.
-async fn lying(api: &Api, lie: Lie) -> String {
+pub(super) async fn lying(api: &Api, lie: Lie) -> String {
     let truth = Arc::new(Truth {
         url: api.url.clone(),
         client: api.client.clone(),
+        owner: api.school.db.owner().await,
         told: AtomicBool::new(false),
         held_back: AtomicUsize::new(0),
         gate: Semaphore::new(0),
@@ -55,7 +58,7 @@ async fn lying(api: &Api, lie: Lie) -> String {
 
 impl Truth {
     /// What the real server answers.
-    async fn of(&self, request: Request) -> (StatusCode, Bytes) {
+    pub(super) async fn of(&self, request: Request) -> (StatusCode, Bytes) {
         let (parts, body) = request.into_parts();
         let url = format!("{}{}", self.url, parts.uri);
         let body = to_bytes(body, usize::MAX).await.unwrap();
@@ -73,12 +76,21 @@ impl Truth {
         self.gate.acquire().await.unwrap().forget();
     }
 
-    fn first_time(&self) -> bool {
+    /// Counts, from 1.
+    pub(super) fn counts(&self) -> usize {
+        self.held_back.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    pub(super) fn was_told(&self) -> bool {
+        self.told.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn first_time(&self) -> bool {
         !self.told.swap(true, Ordering::SeqCst)
     }
 }
 
-fn answer(status: StatusCode, body: impl Into<Body>) -> Response {
+pub(super) fn answer(status: StatusCode, body: impl Into<Body>) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
 }
 
@@ -86,23 +98,23 @@ fn books(request: &Request) -> bool {
     request.uri().path() == "/api/bookings/create"
 }
 
-async fn storm(url: &str, key: &str, flags: &[&str]) -> Output {
+pub(super) async fn storm(url: &str, key: &str, flags: &[&str]) -> Output {
     let mut command = command(url, key, flags);
     command.output().await.expect("the program runs")
 }
 
-fn command(url: &str, key: &str, flags: &[&str]) -> tokio::process::Command {
+pub(super) fn command(url: &str, key: &str, flags: &[&str]) -> tokio::process::Command {
     let mut command = tokio::process::Command::new(BINARY);
     command.arg("storm").args(flags).args(["--url", url]).env("SUREHOLD_ADMIN_KEY", key).kill_on_drop(true);
     command
 }
 
-fn text(output: &Output) -> String {
+pub(super) fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
 /// Test organisations that are still open.
-async fn open_orgs(api: &Api) -> i64 {
+pub(super) async fn open_orgs(api: &Api) -> i64 {
     let sql = "SELECT count(*) FROM orgs WHERE is_test AND closed_at IS NULL";
     api.school.db.owner().await.query_one(sql, &[]).await.unwrap().get(0)
 }
@@ -288,6 +300,9 @@ async fn flags_that_do_not_fit_are_explained_before_anything_is_done() {
     let nowhere = "http://127.0.0.1:9";
     for (flags, says) in [
         (&["--rate", "5"] as &[&str], "--rate needs --seconds"),
+        (&["--trips", "5", "--clients", "3"], "--clients is for another storm than --trips"),
+        (&["--trips", "--rate", "5"], "--rate is for another storm than --trips"),
+        (&["--trips", "--mix", "book=1"], "--mix is for another storm than --trips"),
         (&["--rate", "5", "--ramp", "1..5", "--seconds", "1"], "either --rate or --ramp"),
         (&["--rate", "5", "--seconds", "1", "--mix", "buy=1"], "the kinds are book, cancel, list, replay"),
     ] {

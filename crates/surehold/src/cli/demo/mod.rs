@@ -138,6 +138,7 @@ async fn welcome(
     let url = server.url();
     let data_dir = env.parent().unwrap_or(env);
     let (storm, doctor) = (hint_at(data_dir, "storm --seats 1 --clients 10"), hint_at(data_dir, "doctor"));
+    let trips = hint_at(data_dir, "storm --trips 50");
     let env = shell_path(env);
     let (student_id, email) = sample::FIRST_STUDENT;
     say(format!(
@@ -174,6 +175,7 @@ async fn welcome(
     ));
     say(format!(
         "  # ten students, one seat\n  {storm}\n\n  \
+         # fifty travellers, too few seats, and a Stripe whose webhooks get lost\n  {trips}\n\n  \
          # every law, checked on the live data\n  {doctor}\n"
     ));
     Ok(())

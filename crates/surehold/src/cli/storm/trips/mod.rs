@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use self::counter::Counter;
 use self::judge::{Known, judge};
@@ -28,6 +29,7 @@ use super::super::output::count;
 use super::api::Api;
 use super::plan::Trips;
 use super::there::check_laws;
+use crate::cli::progress;
 
 /// Storms, and judges.
 pub async fn storm(
@@ -111,17 +113,19 @@ async fn is_paid_here(simulator: &Simulator, org_id: &str, sessions: &[String]) 
     Ok(())
 }
 
-/// All at once.
+/// All at once. Who interrupts the storm stops them, too.
 async fn travel_all(world: &Arc<World>, trips: u32) -> anyhow::Result<Vec<Journey>> {
-    let travellers: Vec<_> = (0..trips as usize)
-        .map(|number| {
-            let world = Arc::clone(world);
-            tokio::spawn(async move { travel(&world, number).await })
-        })
-        .collect();
-    let mut journeys = Vec::with_capacity(travellers.len());
-    for traveller in travellers {
-        journeys.push(traveller.await??);
+    let mut travellers = JoinSet::new();
+    for number in 0..trips as usize {
+        let world = Arc::clone(world);
+        travellers.spawn(async move { travel(&world, number).await });
     }
+    let bar = progress::bar(trips as usize, "trips");
+    let mut journeys = Vec::with_capacity(travellers.len());
+    while let Some(journey) = travellers.join_next().await {
+        journeys.push(journey??);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
     Ok(journeys)
 }

@@ -1,6 +1,6 @@
 //! The stand-in for Stripe, driven as its users and its operator would: through its control routes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -40,7 +40,7 @@ pub struct Whole {
     pub sessions: Vec<SessionThere>,
     /// Deliveries of webhooks that were acknowledged, whosever they were.
     pub acknowledged: u64,
-    /// Those that were not yet.
+    /// Those of the organisation that were not yet.
     pub undelivered: usize,
 }
 
@@ -77,13 +77,13 @@ impl Simulator {
         &self.url
     }
 
-    /// Does something to a session, as its page could. `false`: that cannot be done to it any more.
+    /// Does something to a session, as its page could. `false`: that cannot be done to it, or there is no such session.
     pub async fn act(&self, session: &str, action: &str) -> anyhow::Result<bool> {
         let path = format!("/_simulator/sessions/{session}/{action}");
         let (status, body) = self.ask(Method::POST, &path, Some(&json!({}))).await?;
         match status.as_u16() {
             200 => Ok(true),
-            400 => Ok(false),
+            400 | 404 => Ok(false),
             _ => anyhow::bail!("cannot {action} a session: the simulator answered {status}: {body}"),
         }
     }
@@ -143,9 +143,14 @@ fn whole(state: &Value, org_id: &str) -> Whole {
         }
     };
     let webhooks = &state["webhooks"];
+    let is_ours = |event: &&Value| event["data"]["object"]["metadata"]["org_id"] == org_id;
+    let events: HashSet<&str> =
+        rows("events").iter().filter(is_ours).filter_map(|event| event["id"].as_str()).collect();
+    let undelivered = webhooks["undelivered"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let ours_undelivered = undelivered.iter().filter_map(|delivery| delivery["event_id"].as_str());
     Whole {
         sessions: ours.map(session).collect(),
         acknowledged: webhooks["acknowledged"].as_u64().unwrap_or(0),
-        undelivered: webhooks["undelivered"].as_array().map_or(0, Vec::len),
+        undelivered: ours_undelivered.filter(|id| events.contains(id)).count(),
     }
 }
