@@ -224,7 +224,8 @@ impl<'a> Case<'a> {
         Check::no_faults("credits", "each student has the initial ones less one per active booking".to_owned(), faults)
     }
 
-    /// The share of refusals is what was asked for.
+    /// The share of refusals is what was asked for. A seat given up serves a second student only if one asks for it
+    /// afterwards: one that is still free at the end may account for a refusal more.
     fn refusals(&self, expected: u32) -> Check {
         let definite = |entry: &&Entry| matches!(entry.meaning(), Some(Meaning::Done | Meaning::Refused));
         let all = self.sent(Kind::Book).filter(definite).count();
@@ -234,10 +235,18 @@ impl<'a> Case<'a> {
             let found = format!("not judged: only {} of {} bookings were answered", number(all), number(asked));
             return Check::new("share of refusals", true, found);
         }
-        let share = 100.0 * full as f64 / all.max(1) as f64;
-        let right = (share - f64::from(expected)).abs() <= REFUSALS_TOLERANCE;
-        let found =
-            format!("{share:.1} % refused with EXAM_FULL, {expected} % expected (give or take {REFUSALS_TOLERANCE})");
+        let given_up = self.sent(Kind::Cancel).filter(|entry| entry.meaning() == Some(Meaning::Done)).count();
+        let free: i64 = self.there.sessions.iter().map(|session| session.available.max(0)).sum();
+        let too_late = given_up.min(usize::try_from(free).unwrap_or(0));
+        let percent = |n: usize| 100.0 * n as f64 / all.max(1) as f64;
+        let (least, most) = (percent(full.saturating_sub(too_late)), percent(full));
+        let expected = f64::from(expected);
+        let right = most >= expected - REFUSALS_TOLERANCE && least <= expected + REFUSALS_TOLERANCE;
+        let found = format!(
+            "{most:.1} % refused with EXAM_FULL, {expected} % expected (give or take {REFUSALS_TOLERANCE}; seats given \
+             up too late for another: {})",
+            number(too_late)
+        );
         Check::new("share of refusals", right, found)
     }
 
