@@ -6,8 +6,9 @@
 //! are not in it.
 //!
 //! Which lane a command goes to depends on the first row that it names, so bookings of one slot meet in one
-//! queue (cancellations name a booking, and may meet them only at the row's lock). In `per_request` mode every
-//! command is a transaction of its own.
+//! queue (cancellations name a booking, and may meet them only at the row's lock). Trips name several slots, and any
+//! two may share one: they all go to the first lane, where those that share one are decided in one transaction
+//! instead of waiting for each other's locks. In `per_request` mode every command is a transaction of its own.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -197,6 +198,9 @@ impl Drop for Runner {
 
 fn lane_of(org_id: Uuid, command: &Command, lanes: usize) -> usize {
     let needs = command.needs();
+    if needs.slots.len() > 1 {
+        return 0;
+    }
     let first = needs.slots.first().or(needs.bookings.first()).or(needs.payments.first()).or(needs.contacts.first());
     let mut hasher = DefaultHasher::new();
     (org_id, first).hash(&mut hasher);
