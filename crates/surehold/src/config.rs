@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::desk::{CommitMode, DeskOptions};
+use crate::hubspot::HubSpotArgs;
 use crate::private_postgres;
 use crate::store::StoreOptions;
 use crate::stripe::StripeArgs;
@@ -106,6 +107,10 @@ pub struct ServerOptions {
     /// Where payments go.
     #[command(flatten)]
     pub stripe: StripeArgs,
+
+    /// Where the mirror is.
+    #[command(flatten)]
+    pub hubspot: HubSpotArgs,
 
     /// Minutes for which a checkout can be paid. Stripe takes 30 at least, and clocks may differ a little.
     #[arg(long, env = "SUREHOLD_PAY_MINUTES", default_value = "35", value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(31..=1_430))]

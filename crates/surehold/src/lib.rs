@@ -10,9 +10,14 @@ pub mod config;
 pub mod currency;
 pub mod desk;
 pub mod http;
+pub mod hubspot;
+mod outgoing;
+mod per_org;
 pub mod private_postgres;
 pub mod store;
 pub mod stripe;
+#[cfg(test)]
+mod stub;
 pub mod wall_clock;
 pub mod workers;
 

@@ -6,6 +6,7 @@ use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::client::{API_BASE, Stripe, StripeOptions, is_live};
+use crate::per_org::{Kind, Setting, begins_with, given, lacks};
 
 const KEY_SETTING: &str = "SUREHOLD_STRIPE_SECRET_KEY";
 const WEBHOOK_SETTING: &str = "SUREHOLD_STRIPE_WEBHOOK_SECRET";
@@ -58,11 +59,6 @@ impl StripeArgs {
         let webhook = given(self.stripe_webhook_secret.clone()).or_else(|| given(variable("STRIPE_WEBHOOK_SECRET")));
         Accounts::parse(key.as_ref(), webhook.as_ref(), &self.stripe_api_base)
     }
-}
-
-/// Empty counts as not given.
-fn given(secret: Option<SecretString>) -> Option<SecretString> {
-    secret.filter(|secret| !secret.expose_secret().trim().is_empty())
 }
 
 /// A Stripe account, as an organisation uses it.
@@ -170,24 +166,11 @@ fn accounts(client: &Stripe, keys: Setting, secrets: Setting) -> anyhow::Result<
     Ok(accounts)
 }
 
-fn lacks(slug: &str, here: &str, there: &str) -> anyhow::Error {
-    anyhow::anyhow!("{here} names the organisation {slug}, but {there} does not. Add {slug}=… to {there}")
-}
-
-/// What a setting holds, by its name and by the look of its secrets.
-struct Kind {
-    setting: &'static str,
-    what: &'static str,
-    prefixes: &'static [&'static str],
-    remedy: &'static str,
-    /// Whether an organisation may have several.
-    is_list: bool,
-}
-
 const KEYS: Kind = Kind {
     setting: KEY_SETTING,
     what: "a secret key",
-    prefixes: &["sk_", "rk_"],
+    plural: "keys",
+    fits: |secret| begins_with(secret, &["sk_", "rk_"]),
     remedy: "Take the account's secret key, sk_… (or a restricted one, rk_…), from Stripe's dashboard; for several \
              accounts write slug=sk_…,slug2=sk_…",
     is_list: false,
@@ -196,102 +179,12 @@ const KEYS: Kind = Kind {
 const WEBHOOKS: Kind = Kind {
     setting: WEBHOOK_SETTING,
     what: "a webhook's signing secret",
-    prefixes: &["whsec_"],
+    plural: "secrets",
+    fits: |secret| begins_with(secret, &["whsec_"]),
     remedy: "Take the webhook's signing secret, whsec_…, from Stripe's dashboard; for several accounts write \
              slug=whsec_…,slug2=whsec_…",
     is_list: true,
 };
-
-/// A setting's value: the same for every organisation, or by slug. No list in it is empty.
-enum Setting {
-    Everyone(Vec<SecretString>),
-    BySlug(BTreeMap<String, Vec<SecretString>>),
-}
-
-impl Setting {
-    /// Messages count entries instead of quoting them: what is not understood may be a secret.
-    fn read(kind: &Kind, value: &SecretString) -> anyhow::Result<Setting> {
-        let Kind { setting, remedy, .. } = kind;
-        let mut everyone = Vec::new();
-        let mut by_slug = BTreeMap::new();
-        let entries = value.expose_secret().split(',').map(str::trim);
-        for (index, entry) in entries.enumerate().filter(|(_, entry)| !entry.is_empty()) {
-            let number = index + 1;
-            match entry.split_once('=') {
-                // A secret may end in "=".
-                Some((slug, secrets)) if !kind.fits(entry) => {
-                    let slug = slug.trim();
-                    anyhow::ensure!(
-                        is_slug(slug),
-                        "{setting}: what stands before = in entry {number} is no organisation's slug. {remedy}"
-                    );
-                    let secrets = kind.read_list(number, secrets)?;
-                    anyhow::ensure!(
-                        by_slug.insert(slug.to_owned(), secrets).is_none(),
-                        "{setting} names the organisation {slug} twice. Keep one entry{}",
-                        if kind.is_list { "; several secrets go into it with |" } else { "" }
-                    );
-                }
-                _ => everyone.extend(kind.read_list(number, entry)?),
-            }
-        }
-        match (everyone.is_empty(), by_slug.is_empty()) {
-            (false, true) if everyone.len() > 1 && !kind.is_list => {
-                anyhow::bail!("{setting} holds several keys. {remedy}")
-            }
-            (false, true) => Ok(Setting::Everyone(everyone)),
-            (true, false) => Ok(Setting::BySlug(by_slug)),
-            (false, false) => {
-                anyhow::bail!("{setting} has entries with an organisation and entries without one. {remedy}")
-            }
-            (true, true) => anyhow::bail!("{setting} is set, but holds nothing. {remedy}"),
-        }
-    }
-
-    fn values(&self) -> Box<dyn Iterator<Item = &SecretString> + '_> {
-        match self {
-            Setting::Everyone(secrets) => Box::new(secrets.iter()),
-            Setting::BySlug(secrets) => Box::new(secrets.values().flatten()),
-        }
-    }
-}
-
-impl Kind {
-    fn read_list(&self, number: usize, text: &str) -> anyhow::Result<Vec<SecretString>> {
-        let Kind { setting, what, remedy, .. } = self;
-        let secrets: Vec<&str> = if self.is_list { text.split('|').collect() } else { vec![text] };
-        let check = |secret: &str| {
-            let secret = secret.trim();
-            // Also what an HTTP header could not carry.
-            let is_right = self.fits(secret) && secret.bytes().all(|byte| byte.is_ascii_graphic());
-            anyhow::ensure!(is_right, "{setting}: entry {number} is not {what}{}. {remedy}", mix_up(secret));
-            Ok(SecretString::from(secret))
-        };
-        secrets.into_iter().map(check).collect()
-    }
-
-    /// Whether it begins as such a secret does, and goes on.
-    fn fits(&self, secret: &str) -> bool {
-        self.prefixes.iter().any(|prefix| secret.len() > prefix.len() && secret.starts_with(prefix))
-    }
-}
-
-/// Says what it probably is instead.
-fn mix_up(secret: &str) -> &'static str {
-    let known = [
-        ("pk_", ", but a publishable key"),
-        ("whsec_", ", but a webhook's signing secret"),
-        ("sk_", ", but a secret key"),
-        ("rk_", ", but a restricted key"),
-    ];
-    known.iter().find(|(prefix, _)| secret.starts_with(prefix)).map_or("", |(_, what)| what)
-}
-
-/// As `org create` makes them; no secret of Stripe looks like one, because those have an underscore.
-fn is_slug(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=63).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with('-')
-}
 
 #[cfg(test)]
 #[path = "accounts_tests.rs"]

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName};
-use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder, Url};
+use reqwest::{Client, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
 use super::error::StripeError;
+use crate::outgoing;
 
 /// The version of Stripe's API that this program was written for. Sent with every call, so that the account's
 /// own default does not matter. Webhooks come in the version that their endpoint was made with; what is read
@@ -63,14 +63,8 @@ impl Stripe {
     ///
     /// A sentence that says why the URL cannot be used. It never holds the key.
     pub fn new(secret_key: SecretString, options: &StripeOptions) -> anyhow::Result<Stripe> {
-        let api_base = check_api_base(&options.api_base)?;
-        let http = Client::builder()
-            .tls_backend_preconfigured(tls())
-            .connect_timeout(options.connect_time_max)
-            .timeout(options.call_time_max)
-            .redirect(Policy::none())
-            .user_agent(concat!("surehold/", env!("CARGO_PKG_VERSION")))
-            .build()
+        let api_base = outgoing::check_base("Stripe's API", API_BASE, &options.api_base)?;
+        let http = outgoing::client(options.connect_time_max, options.call_time_max)
             .context("cannot make an HTTP client for Stripe")?;
         Ok(Stripe { http, api_base, call_time_max: options.call_time_max, secret_key: Arc::new(secret_key) })
     }
@@ -139,30 +133,8 @@ pub(super) fn checked_id(id: &str) -> Result<&str, StripeError> {
     Ok(id)
 }
 
-/// The URL without its last slash. It is not quoted in errors: it may hold a password.
-fn check_api_base(text: &str) -> anyhow::Result<Arc<str>> {
-    const REMEDY: &str = "It looks like this: https://api.stripe.com";
-    let url =
-        Url::parse(text).map_err(|error| anyhow::anyhow!("the URL of Stripe's API is no URL ({error}). {REMEDY}"))?;
-    anyhow::ensure!(matches!(url.scheme(), "https" | "http"), "the URL of Stripe's API is not https. {REMEDY}");
-    let is_bare =
-        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
-    anyhow::ensure!(is_bare, "the URL of Stripe's API holds more than a place. {REMEDY}");
-    Ok(Arc::from(text.trim_end_matches('/')))
-}
-
 fn request_id(headers: &HeaderMap) -> Option<String> {
     headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned)
-}
-
-/// As towards the database: the authorities that Mozilla trusts, whatever the machine has.
-fn tls() -> rustls::ClientConfig {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("the provider knows TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use thiserror::Error;
 
-/// How much of an answer that is not Stripe's own is worth a log line, in characters.
-const EXCERPT_MAX: usize = 200;
+use crate::outgoing::{excerpt, scrub, with_causes};
+
 /// Stripe's type of error for a key that is used for two different requests.
 const IDEMPOTENCY_ERROR: &str = "idempotency_error";
 
@@ -155,11 +155,7 @@ impl StripeError {
 
     /// The same without this text, in case an answer repeats what it must not.
     pub(super) fn without(mut self, secret: &str) -> StripeError {
-        let clean = |text: &mut String| {
-            if !secret.is_empty() && text.contains(secret) {
-                *text = text.replace(secret, "[secret key]");
-            }
-        };
+        let clean = |text: &mut String| scrub(text, secret, "[secret key]");
         match &mut self {
             StripeError::Refused(refusal) => {
                 clean(&mut refusal.message);
@@ -190,23 +186,6 @@ struct ErrorObject {
     #[serde(default, deserialize_with = "super::wire::null_is_empty")]
     message: String,
     param: Option<String>,
-}
-
-/// reqwest says only "error sending request"; what happened is further down.
-fn with_causes(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}
-
-/// The beginning of a body that is not what was expected.
-fn excerpt(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(EXCERPT_MAX * 4)]);
-    text.chars().take(EXCERPT_MAX).map(|char| if char.is_control() { ' ' } else { char }).collect()
 }
 
 fn word(before: &str, word: &Option<String>) -> String {

@@ -18,8 +18,6 @@ mod open_enum;
 pub mod payment_intent;
 pub mod refund;
 pub mod signature;
-#[cfg(test)]
-mod stub;
 mod wire;
 
 pub use accounts::{Account, Accounts, StripeArgs};

@@ -1,21 +1,14 @@
 //! For tests: a server on a loopback port that answers what it is told, and remembers what it was asked.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-
-use super::client::{Stripe, StripeOptions};
-
-/// The key that [`client_of`] uses.
-pub const KEY: &str = "sk_test_x";
 
 /// What was asked.
 #[derive(Debug, Clone)]
@@ -55,11 +48,6 @@ impl Stub {
         stub
     }
 
-    /// A client of it.
-    pub fn client(&self) -> Stripe {
-        client_of(&self.url, Duration::from_secs(10))
-    }
-
     /// All that it was asked.
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().expect("not poisoned").clone()
@@ -89,10 +77,4 @@ pub async fn closes_after(words: &'static str) -> String {
         }
     });
     url
-}
-
-/// A client of a server at this URL.
-pub fn client_of(url: &str, call_time_max: Duration) -> Stripe {
-    let options = StripeOptions { api_base: url.to_owned(), call_time_max, ..StripeOptions::default() };
-    Stripe::new(SecretString::from(KEY), &options).expect("a client")
 }
