@@ -186,11 +186,14 @@ impl HubSpot {
                 outgoing::with_causes(&error.without_url())
             ))
         })?;
-        let answer = match self.limiter.enter(call.quota, self.priority).await {
-            Ok(permit) => self.answer(request, &permit).await.map_err(|error| error.without(token)),
-            Err(closed) => Err(closed),
+        let (answer, outcome) = match self.limiter.enter(call.quota, self.priority).await {
+            Ok(permit) => {
+                let answer = self.answer(request, &permit).await.map_err(|error| error.without(token));
+                let outcome = answer.as_ref().map_or_else(HubSpotError::kind, |_| "ok");
+                (answer, outcome)
+            }
+            Err(closed) => (Err(closed), "not_sent"),
         };
-        let outcome = answer.as_ref().map_or_else(HubSpotError::kind, |_| "ok");
         metrics::counter!("surehold_hubspot_calls_total", "call" => call.name, "outcome" => outcome).increment(1);
         answer
     }

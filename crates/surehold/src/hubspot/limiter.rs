@@ -113,8 +113,6 @@ pub struct Limiter(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     state: Mutex<State>,
-    /// Something happened that may let somebody go.
-    changed: Notify,
     patience: Duration,
 }
 
@@ -127,7 +125,7 @@ impl Limiter {
             Bucket::new(options.associations, options.interval),
         ];
         let state = State { buckets, waiting: BTreeMap::new(), next_number: 0, seen: RateLimits::default() };
-        Limiter(Arc::new(Inner { state: Mutex::new(state), changed: Notify::new(), patience: options.patience }))
+        Limiter(Arc::new(Inner { state: Mutex::new(state), patience: options.patience }))
     }
 
     /// Waits until a call may be made. The call is over when the permit is dropped.
@@ -140,8 +138,6 @@ impl Limiter {
         let since = Instant::now();
         let waiting = Waiting::new(self, quota, priority);
         loop {
-            // Before the look, so that nothing that happens after it is missed.
-            let changed = self.0.changed.notified();
             let now = Instant::now();
             let step = self.state().step(waiting.ticket, now, self.0.patience);
             match step {
@@ -158,9 +154,10 @@ impl Limiter {
                         message: "not sent: the limit was met".to_owned(),
                     });
                 }
-                Step::Wait(None) => changed.await,
+                // A wake that comes between the look and here is kept.
+                Step::Wait(None) => waiting.woken.notified().await,
                 Step::Wait(Some(until)) => tokio::select! {
-                    () = changed => {}
+                    () = waiting.woken.notified() => {}
                     () = sleep_until(until) => {}
                 },
             }
@@ -209,8 +206,7 @@ impl Permit {
         let is_over = |day: &Day| self.sent_at > day.since && limits.daily_left.is_some_and(|left| left > 0);
         if day.as_ref().is_some_and(is_over) {
             *day = None;
-            drop(state);
-            self.limiter.0.changed.notify_waiters();
+            state.wake();
         }
     }
 
@@ -229,15 +225,15 @@ impl Permit {
                 *gate = Some((now + after, policy));
             }
         }
-        drop(state);
-        self.limiter.0.changed.notify_waiters();
+        state.wake();
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.limiter.state().give_back(self.quota);
-        self.limiter.0.changed.notify_waiters();
+        let mut state = self.limiter.state();
+        state.give_back(self.quota);
+        state.wake();
     }
 }
 
@@ -248,6 +244,7 @@ type Ticket = (Priority, u64);
 struct Waiting<'a> {
     limiter: &'a Limiter,
     ticket: Ticket,
+    woken: Arc<Notify>,
 }
 
 impl Waiting<'_> {
@@ -255,16 +252,18 @@ impl Waiting<'_> {
         let mut state = limiter.state();
         let ticket = (priority, state.next_number);
         state.next_number += 1;
-        state.waiting.insert(ticket, quota);
-        Waiting { limiter, ticket }
+        let woken = Arc::new(Notify::new());
+        state.waiting.insert(ticket, (quota, woken.clone()));
+        Waiting { limiter, ticket, woken }
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         // Who went has left the queue already; who gave up lets those behind go.
-        if self.limiter.state().waiting.remove(&self.ticket).is_some() {
-            self.limiter.0.changed.notify_waiters();
+        let mut state = self.limiter.state();
+        if state.waiting.remove(&self.ticket).is_some() {
+            state.wake();
         }
     }
 }
@@ -272,7 +271,7 @@ impl Drop for Waiting<'_> {
 #[derive(Debug)]
 struct State {
     buckets: [Bucket; 3],
-    waiting: BTreeMap<Ticket, Quota>,
+    waiting: BTreeMap<Ticket, (Quota, Arc<Notify>)>,
     next_number: u64,
     seen: RateLimits,
 }
@@ -290,16 +289,36 @@ enum Step {
 impl State {
     fn step(&mut self, ticket: Ticket, now: Instant, patience: Duration) -> Step {
         self.buckets.iter_mut().for_each(|bucket| bucket.tidy(now));
-        let quota = self.waiting[&ticket];
+        let quota = self.waiting[&ticket].0;
         if let Some((until, policy)) = self.closed_for_long(quota, ticket.0, now + patience) {
             return Step::Closed(until - now, policy);
         }
-        if self.is_next(ticket) {
+        if self.first(quota).is_some_and(|(first, _)| *first != ticket) {
+            return Step::Wait(None);
+        }
+        if self.is_next(ticket, quota.buckets()) {
             quota.buckets().iter().for_each(|bucket| self.buckets[*bucket].in_use += 1);
             self.waiting.remove(&ticket);
+            self.wake();
             return Step::Go;
         }
         Step::Wait(quota.buckets().iter().filter_map(|bucket| self.buckets[*bucket].next_change()).min())
+    }
+
+    /// Who waits first for a quota. Nobody behind can go before, so only the first keeps the time; and whoever leaves
+    /// the queue wakes the next one.
+    fn first(&self, quota: Quota) -> Option<(&Ticket, &Notify)> {
+        let first = self.waiting.iter().find(|(_, (other, _))| *other == quota);
+        first.map(|(ticket, (_, woken))| (ticket, &**woken))
+    }
+
+    /// Something happened that may let somebody go, or that changes how long to wait.
+    fn wake(&self) {
+        for quota in [Quota::App, Quota::Search, Quota::Associations] {
+            if let Some((_, woken)) = self.first(quota) {
+                woken.notify_one();
+            }
+        }
     }
 
     /// The gate that is not worth waiting for. Persons are let through on a day whose calls are used up: theirs are
@@ -312,22 +331,19 @@ impl State {
     }
 
     /// Whether there is a place for this one when all before it who can go have gone.
-    fn is_next(&self, ticket: Ticket) -> bool {
+    fn is_next(&self, ticket: Ticket, needs: &[usize]) -> bool {
         let mut free = self.buckets.each_ref().map(Bucket::free);
-        for ((priority, number), quota) in &self.waiting {
-            let is_it = (*priority, *number) == ticket;
-            let is_over = *priority == Priority::Sync && self.buckets[quota.day()].day.is_some();
-            if !is_over && quota.buckets().iter().all(|bucket| free[*bucket] > 0) {
-                if is_it {
-                    return true;
-                }
-                quota.buckets().iter().for_each(|bucket| free[*bucket] -= 1);
-            }
-            if is_it || free.iter().all(|free| *free == 0) {
+        let has_places = |free: &[usize; 3], needs: &[usize]| needs.iter().all(|bucket| free[*bucket] > 0);
+        for (before, (quota, _)) in self.waiting.range(..ticket) {
+            if !has_places(&free, needs) {
                 return false;
             }
+            let is_over = before.0 == Priority::Sync && self.buckets[quota.day()].day.is_some();
+            if !is_over && has_places(&free, quota.buckets()) {
+                quota.buckets().iter().for_each(|bucket| free[*bucket] -= 1);
+            }
         }
-        false
+        has_places(&free, needs)
     }
 
     fn give_back(&mut self, quota: Quota) {
