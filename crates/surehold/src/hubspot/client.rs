@@ -187,8 +187,8 @@ impl HubSpot {
             ))
         })?;
         let (answer, outcome) = match self.limiter.enter(call.quota, self.priority).await {
-            Ok(permit) => {
-                let answer = self.answer(request, &permit).await.map_err(|error| error.without(token));
+            Ok(mut permit) => {
+                let answer = self.answer(request, &mut permit).await.map_err(|error| error.without(token));
                 let outcome = answer.as_ref().map_or_else(HubSpotError::kind, |_| "ok");
                 (answer, outcome)
             }
@@ -198,10 +198,11 @@ impl HubSpot {
         answer
     }
 
-    async fn answer(&self, request: Request, permit: &Permit) -> Result<Answer<Vec<u8>>, HubSpotError> {
+    async fn answer(&self, request: Request, permit: &mut Permit) -> Result<Answer<Vec<u8>>, HubSpotError> {
         let broken = |error| HubSpotError::from_transport(error, self.call_time_max);
         let response = self.http.execute(request).await.map_err(broken)?;
         let status = response.status();
+        permit.answered();
         permit.saw(RateLimits::of(response.headers()));
         let headers = response.headers().clone();
         let body = response.bytes().await.map_err(broken)?;

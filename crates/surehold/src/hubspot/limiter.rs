@@ -1,9 +1,12 @@
 //! How fast we call: never faster than HubSpot allows, whatever the network does on the way.
 //!
 //! HubSpot counts the calls that arrive in any window of ten seconds; we only know when we sent one, and when its
-//! answer came. So a call takes one of N places, and gives it back a whole window after its answer came or it was
-//! given up. Between two arrivals that used the same place lies more than a window, so no window sees more than N.
-//! That is N calls per window and latency, hardly less than what is allowed.
+//! answer came. So a call takes one of N places, and gives it back a whole window after its answer came. Between two
+//! arrivals that used the same place lies more than a window, so no window sees more than N. That is N calls per window
+//! and latency, hardly less than what is allowed. A call that was given up may still be on its way: its place rests for
+//! longer.
+//!
+//! What is not known here: calls of other programs with the same token, and of this one before it was started again.
 //!
 //! Limits that HubSpot announces in spite of that (somebody else uses the same token, the day's calls are used up)
 //! close a gate for everybody for as long as they say.
@@ -32,6 +35,8 @@ pub struct LimiterOptions {
     pub searches: usize,
     /// The window in which searches count, in addition.
     pub search_interval: Duration,
+    /// How long after it was given up a call may still arrive.
+    pub straggling: Duration,
     /// A gate that is closed for longer is not waited for: callers are told at once.
     pub patience: Duration,
 }
@@ -44,6 +49,7 @@ impl Default for LimiterOptions {
             interval: Duration::from_secs(10),
             searches: 5,
             search_interval: Duration::from_secs(1),
+            straggling: Duration::from_secs(5),
             patience: Duration::from_secs(30),
         }
     }
@@ -113,6 +119,7 @@ pub struct Limiter(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     state: Mutex<State>,
+    straggling: Duration,
     patience: Duration,
 }
 
@@ -125,7 +132,8 @@ impl Limiter {
             Bucket::new(options.associations, options.interval),
         ];
         let state = State { buckets, waiting: BTreeMap::new(), next_number: 0, seen: RateLimits::default() };
-        Limiter(Arc::new(Inner { state: Mutex::new(state), patience: options.patience }))
+        let (straggling, patience) = (options.straggling, options.patience);
+        Limiter(Arc::new(Inner { state: Mutex::new(state), straggling, patience }))
     }
 
     /// Waits until a call may be made. The call is over when the permit is dropped.
@@ -145,7 +153,7 @@ impl Limiter {
                     let waited = now.saturating_duration_since(since).as_secs_f64();
                     metrics::histogram!("surehold_hubspot_wait_seconds", "priority" => priority.as_str())
                         .record(waited);
-                    return Ok(Permit { limiter: self.clone(), quota, sent_at: now });
+                    return Ok(Permit { limiter: self.clone(), quota, sent_at: now, is_answered: false });
                 }
                 Step::Closed(after, policy) => {
                     return Err(HubSpotError::NotNow {
@@ -185,15 +193,22 @@ impl Limiter {
     }
 }
 
-/// The right to make one call; it takes its places until a window after it is dropped.
+/// The right to make one call; it takes its places until a window after it is dropped, and for longer if no answer
+/// came.
 #[derive(Debug)]
 pub struct Permit {
     limiter: Limiter,
     quota: Quota,
     sent_at: Instant,
+    is_answered: bool,
 }
 
 impl Permit {
+    /// That an answer came, or its beginning: the call has arrived.
+    pub fn answered(&mut self) {
+        self.is_answered = true;
+    }
+
     /// What an answer's headers said. If the day has calls left again, the mirror may go on.
     pub fn saw(&self, limits: RateLimits) {
         // Of associations we do not know whose day their headers are about.
@@ -232,7 +247,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut state = self.limiter.state();
-        state.give_back(self.quota);
+        state.give_back(self.quota, if self.is_answered { Duration::ZERO } else { self.limiter.0.straggling });
         state.wake();
     }
 }
@@ -346,13 +361,14 @@ impl State {
         has_places(&free, needs)
     }
 
-    fn give_back(&mut self, quota: Quota) {
-        // The time is taken under the lock, so that the ends of the pauses are in order.
+    fn give_back(&mut self, quota: Quota, longer: Duration) {
         let now = Instant::now();
         for bucket in quota.buckets() {
             let bucket = &mut self.buckets[*bucket];
             bucket.in_use -= 1;
-            bucket.resting.push_back(now + bucket.interval);
+            let free_at = now + bucket.interval + longer;
+            let place = bucket.resting.partition_point(|earlier| *earlier <= free_at);
+            bucket.resting.insert(place, free_at);
         }
     }
 }

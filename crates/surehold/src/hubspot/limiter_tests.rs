@@ -17,10 +17,15 @@ async fn enter(limiter: &Limiter, quota: Quota, priority: Priority) -> Permit {
     limiter.enter(quota, priority).await.expect("a permit")
 }
 
+/// A call that takes no time.
+async fn call(limiter: &Limiter, quota: Quota, priority: Priority) {
+    enter(limiter, quota, priority).await.answered();
+}
+
 /// How long it takes to get in.
 async fn wait(limiter: &Limiter, quota: Quota, priority: Priority) -> Duration {
     let since = Instant::now();
-    drop(enter(limiter, quota, priority).await);
+    call(limiter, quota, priority).await;
     since.elapsed()
 }
 
@@ -33,9 +38,12 @@ fn check_windows(mut arrivals: Vec<Instant>, most: usize, window: Duration) {
     }
 }
 
-/// Calls with random latencies there and back, some given up half-way, begun at random times by many at once.
+/// Calls with random latencies there and back, begun at random times by many at once. Some are given up half-way, and
+/// arrive nevertheless.
 async fn storm(seed: u64, most: usize) {
-    let limiter = limiter(most);
+    let slow = 12_000;
+    let straggling = Duration::from_millis(slow);
+    let limiter = Limiter::new(&LimiterOptions { calls: most, straggling, ..LimiterOptions::default() });
     let arrivals = Arc::new(Mutex::new(Vec::new()));
     let mut random = StdRng::seed_from_u64(seed);
     let mut calls = JoinSet::new();
@@ -44,21 +52,27 @@ async fn storm(seed: u64, most: usize) {
         // Mostly a crowd, sometimes a straggler; a way is short, or as long as a window.
         let mut way = |most: u64| Duration::from_millis(random.random_range(0..=most));
         let start = way(60_000);
-        let (there, back) = if way(3).is_zero() { (way(12_000), way(12_000)) } else { (way(80), way(400)) };
+        let (there, back) = if way(3).is_zero() { (way(slow), way(slow)) } else { (way(80), way(400)) };
         let patience = if way(9).is_zero() { way(30_000) } else { Duration::from_secs(3_600) };
         let priority = if way(1).is_zero() { Priority::Person } else { Priority::Sync };
         calls.spawn(async move {
             sleep(start).await;
             let call = async {
-                let _permit = enter(&limiter, Quota::App, priority).await;
-                sleep(there).await;
-                arrivals.lock().expect("not poisoned").push(Instant::now());
+                let mut permit = enter(&limiter, Quota::App, priority).await;
+                // On its way, whatever becomes of who sent it.
+                let arrival = tokio::spawn(async move {
+                    sleep(there).await;
+                    arrivals.lock().expect("not poisoned").push(Instant::now());
+                });
+                arrival.await.expect("no panic");
                 sleep(back).await;
+                permit.answered();
             };
             tokio::time::timeout(patience, call).await.is_ok()
         });
     }
     let answered = calls.join_all().await.into_iter().filter(|answered| *answered).count();
+    sleep(straggling).await;
     let arrivals = std::mem::take(&mut *arrivals.lock().expect("not poisoned"));
     assert!(answered > most * 6 && arrivals.len() >= answered, "{answered} of {}", arrivals.len());
     check_windows(arrivals, most, WINDOW);
@@ -84,8 +98,9 @@ async fn nearly_all_that_is_allowed_is_used() {
     for _ in 0..most * 10 {
         let limiter = limiter.clone();
         calls.spawn(async move {
-            let _permit = enter(&limiter, Quota::App, Priority::Sync).await;
+            let mut permit = enter(&limiter, Quota::App, Priority::Sync).await;
             sleep(latency).await;
+            permit.answered();
         });
     }
     calls.join_all().await;
@@ -97,16 +112,27 @@ async fn nearly_all_that_is_allowed_is_used() {
 #[tokio::test(start_paused = true)]
 async fn a_place_rests_from_the_answer_on_not_from_the_call() {
     let limiter = limiter(1);
-    let permit = enter(&limiter, Quota::App, Priority::Sync).await;
+    let mut permit = enter(&limiter, Quota::App, Priority::Sync).await;
     sleep(Duration::from_secs(25)).await;
+    permit.answered();
     drop(permit);
     assert_eq!(wait(&limiter, Quota::App, Priority::Sync).await, WINDOW);
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_place_rests_longer_after_a_call_that_was_given_up() {
+    let limiter = limiter(2);
+    drop(enter(&limiter, Quota::App, Priority::Sync).await);
+    sleep(Duration::from_secs(1)).await;
+    call(&limiter, Quota::App, Priority::Sync).await;
+    assert_eq!(wait(&limiter, Quota::App, Priority::Sync).await, WINDOW, "of the answered one, though it came later");
+    assert_eq!(wait(&limiter, Quota::App, Priority::Sync).await, Duration::from_secs(4));
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_gives_up_waiting_holds_nobody_up_and_uses_nothing() {
     let limiter = limiter(1);
-    drop(enter(&limiter, Quota::App, Priority::Sync).await);
+    call(&limiter, Quota::App, Priority::Sync).await;
     let gone = limiter.enter(Quota::App, Priority::Person);
     tokio::time::timeout(Duration::from_secs(4), gone).await.expect_err("no place yet");
     assert_eq!(wait(&limiter, Quota::App, Priority::Sync).await, Duration::from_secs(6));
@@ -116,14 +142,14 @@ async fn who_gives_up_waiting_holds_nobody_up_and_uses_nothing() {
 #[tokio::test(start_paused = true)]
 async fn persons_go_before_the_mirror_and_else_who_came_first() {
     let limiter = limiter(1);
-    drop(enter(&limiter, Quota::App, Priority::Sync).await);
+    call(&limiter, Quota::App, Priority::Sync).await;
     let order = Arc::new(Mutex::new(Vec::new()));
     let mut calls = JoinSet::new();
     use Priority::{Person, Sync};
     for (name, priority) in [("s1", Sync), ("s2", Sync), ("p1", Person), ("s3", Sync), ("p2", Person)] {
         let (limiter, order) = (limiter.clone(), order.clone());
         calls.spawn(async move {
-            drop(enter(&limiter, Quota::App, priority).await);
+            call(&limiter, Quota::App, priority).await;
             order.lock().expect("not poisoned").push(name);
         });
         tokio::task::yield_now().await;
@@ -138,7 +164,7 @@ async fn searches_have_five_a_second_and_count_as_calls_too() {
     let since = Instant::now();
     let mut at = Vec::new();
     for _ in 0..9 {
-        drop(enter(&limiter, Quota::Search, Priority::Sync).await);
+        call(&limiter, Quota::Search, Priority::Sync).await;
         at.push(since.elapsed().as_secs());
     }
     assert_eq!(at, [0, 0, 0, 0, 0, 1, 1, 1, 10]);
@@ -148,7 +174,7 @@ async fn searches_have_five_a_second_and_count_as_calls_too() {
 async fn a_search_that_waits_for_its_second_does_not_hold_up_other_calls() {
     let limiter = limiter(100);
     for _ in 0..5 {
-        drop(enter(&limiter, Quota::Search, Priority::Sync).await);
+        call(&limiter, Quota::Search, Priority::Sync).await;
     }
     let search = tokio::spawn({
         let limiter = limiter.clone();
