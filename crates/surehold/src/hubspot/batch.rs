@@ -56,7 +56,8 @@ pub struct BatchAnswer {
 
 impl HubSpot {
     /// Writes records of a type, each found or made by the value of a unique property: the same rows again make no
-    /// second record. `email` of contacts is no such property: HubSpot does not take a part of a record by it.
+    /// second record. `email` of contacts is no such property (HubSpot does not take a part of a record by it), nor is
+    /// `hs_object_id` of any.
     ///
     /// # Errors
     ///

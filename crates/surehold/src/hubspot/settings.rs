@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::client::{API_BASE, HubSpot, HubSpotOptions};
 use super::limiter::{Limiter, LimiterOptions};
 use super::mapping::Mapping;
-use super::paths::OBJECTS_PATH;
+use super::paths::{OBJECTS_PATH, Paths};
 use crate::per_org::{Kind, Setting, begins_with, given, is_slug, lacks};
 
 const TOKEN_SETTING: &str = "SUREHOLD_HUBSPOT_ACCESS_TOKEN";
@@ -144,10 +144,10 @@ impl HubSpotArgs {
 
     /// A client for each token. Organisations with the same token have the same portal, so they share its limiter.
     fn clients(&self, tokens: &Setting) -> anyhow::Result<HashMap<String, HubSpot>> {
-        let api_base = self.hubspot_api_base.trim();
-        let api_base = if api_base.is_empty() { API_BASE } else { api_base };
-        let (api_base, objects_path) = (api_base.to_owned(), self.hubspot_objects_path.clone());
-        super::paths::Paths::of(&objects_path).context(PATH_SETTING)?;
+        let or = |text: &str, default: &str| if text.trim().is_empty() { default } else { text.trim() }.to_owned();
+        let api_base = or(&self.hubspot_api_base, API_BASE);
+        let objects_path = or(&self.hubspot_objects_path, OBJECTS_PATH);
+        Paths::of(&objects_path).context(PATH_SETTING)?;
         anyhow::ensure!(
             !is_in_the_clear(&api_base) || !tokens.values().any(|token| is_live(token.expose_secret())),
             "{BASE_SETTING} is not https, and {TOKEN_SETTING} holds a portal's own token, which would be sent in the \

@@ -132,7 +132,9 @@ fn the_place_of_the_api_is_checked() {
         portals_with(&["--hubspot-objects-path", "/crm/v9/objects"], TOKEN, "", "").expect_err("no such version");
     let wrong = format!("{wrong:#}");
     assert!(wrong.starts_with("SUREHOLD_HUBSPOT_OBJECTS_PATH: ") && wrong.contains("/crm/v3/objects"), "{wrong}");
-    portals_with(&["--hubspot-objects-path", "/crm/objects/2026-09"], TOKEN, "", "").expect("a dated one");
+    for path in ["/crm/objects/2026-09", " "] {
+        portals_with(&["--hubspot-objects-path", path], TOKEN, "", "").expect("a dated one, and the default");
+    }
 }
 
 #[test]
