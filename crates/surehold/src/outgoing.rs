@@ -82,6 +82,7 @@ mod tests {
             "api.stripe.com",
             "ftp://api.stripe.com",
             "https://me:pass@x.example",
+            "https://me@x.example",
             "https://x.example/?a",
             "https://x.example/#a",
         ] {

@@ -12,7 +12,7 @@
 //! close a gate for everybody for as long as they say.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -189,7 +189,7 @@ impl Limiter {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().expect("nobody panics with it")
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

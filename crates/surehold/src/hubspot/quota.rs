@@ -66,5 +66,7 @@ mod tests {
         assert_eq!(seen, expected);
         seen.update(RateLimits { daily_left: Some(7), ..RateLimits::default() });
         assert_eq!(seen, RateLimits { daily_left: Some(7), ..expected });
+        seen.update(RateLimits { interval_left: Some(3), ..RateLimits::default() });
+        assert_eq!(seen, RateLimits { daily_left: Some(7), interval_left: Some(3), ..expected });
     }
 }
