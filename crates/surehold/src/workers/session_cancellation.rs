@@ -12,9 +12,9 @@ use surehold_core::command::{Cancel, Command, Key, Request};
 use surehold_core::{Answer, Refusal};
 use uuid::Uuid;
 
-use super::every;
+use super::{every, for_each_org};
 use crate::desk::{Desk, DeskError};
-use crate::store::{Store, StoreError, bookings, orgs};
+use crate::store::{Store, StoreError, bookings};
 
 /// Commands under way at once. The desk commits those that wait together in one transaction.
 const AT_ONCE: usize = 64;
@@ -96,16 +96,9 @@ pub async fn resume(store: Store, desk: Desk, stop: impl Future<Output = ()>) {
     every(EVERY, "unfinished cancellations", stop, || resume_once(&store, &desk)).await;
 }
 
-/// One look at all open organisations; finishes what it finds. What goes wrong with one is logged and does
-/// not keep the others waiting.
+/// One look at all open organisations; finishes what it finds.
 pub async fn resume_once(store: &Store, desk: &Desk) -> Result<(), StoreError> {
-    let open = orgs::open(&*store.read().await?).await?;
-    for org in open {
-        if let Err(error) = resume_org(store, desk, org.id).await {
-            tracing::warn!(org = %org.id, %error, "could not go on with unfinished cancellations; trying again");
-        }
-    }
-    Ok(())
+    for_each_org(store, "unfinished cancellations", |org| resume_org(store, desk, org.id)).await.map(drop)
 }
 
 async fn resume_org(store: &Store, desk: &Desk, org_id: Uuid) -> Result<(), StoreError> {
