@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use surehold_core::command::{AttachCheckout, Command, ReleasePayment, ReleaseReason};
+use surehold_core::command::{AttachCheckout, Command, ReleaseReason};
 use surehold_core::rows::{CheckoutRequest, Payment, PaymentStatus};
 use uuid::Uuid;
 
@@ -102,8 +102,7 @@ impl Cashier {
     /// Lets the seats go; if even that fails, the hold ends by itself. `Ok`: another request has the session meanwhile.
     async fn give_up(&self, org: &OrgRow, payment_id: Uuid, error: StripeError) -> Result<(), CashierError> {
         tracing::warn!(%payment_id, %error, "no Checkout Session was made; the seats are let go");
-        let release = ReleasePayment { payment_id, reason: ReleaseReason::CheckoutRefused };
-        let payment = saved(self.submit(org.id, Command::ReleasePayment(release)).await?)?;
+        let payment = self.release(org.id, payment_id, ReleaseReason::CheckoutRefused, None).await?;
         if payment.status == PaymentStatus::Pending { Ok(()) } else { Err(error.into()) }
     }
 
@@ -126,10 +125,7 @@ impl Cashier {
             },
         };
         match account.client.expire_checkout_session(&session_id).await {
-            Ok(_) => {
-                let release = ReleasePayment { payment_id, reason: ReleaseReason::Replaced };
-                saved(self.submit(org.id, Command::ReleasePayment(release)).await?)?;
-            }
+            Ok(_) => drop(self.release(org.id, payment_id, ReleaseReason::Replaced, None).await?),
             // It is not open any more: what is it?
             Err(error) if error.is_refusal() => {
                 let session = account.client.retrieve_checkout_session(&session_id).await;

@@ -70,7 +70,7 @@ impl Cashier {
             let Some(intent) = payment.stripe_payment_intent.clone() else { continue };
             report.asked += 1;
             match self.see_refunds(org.id, &account, &payment, &intent, None).await {
-                Ok(saved) => report.changed += usize::from(saved.is_some_and(|saved| saved.changed)),
+                Ok(saved) => report.changed += usize::from(saved.changed),
                 Err(error) => report.note(&payment, &error),
             }
         }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::TripError;
 use super::items::{self, TripItemRequest};
 use super::traveller::{Traveller, by_key, url};
-use crate::cashier::{Cashier, CashierError, Closed};
+use crate::cashier::{CashierError, Closed};
 use crate::http::access::Access;
 use crate::http::app::{App, expect_answer};
 use crate::http::body::JsonFields;
@@ -336,7 +336,7 @@ pub async fn see_checkout(
         mine.ok_or_else(|| ApiError::not_found("CHECKOUT_NOT_FOUND", "There is no such checkout.").into())
     };
     let mut payment = find().await?;
-    if Cashier::is_open(&payment) {
+    if payment.status.is_open() {
         match app.cashier.learn(&org, &payment).await {
             Ok(()) => payment = find().await?,
             // What we know is what we can say.

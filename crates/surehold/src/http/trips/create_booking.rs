@@ -15,7 +15,6 @@ use uuid::Uuid;
 use super::TripError;
 use super::items::{self, TripItemRequest, WantedItem};
 use super::traveller::{USER_ID, by_key};
-use crate::cashier::Cashier;
 use crate::http::access::Access;
 use crate::http::app::{App, expect_answer};
 use crate::http::body::JsonFields;
@@ -144,7 +143,7 @@ pub async fn create_booking_function(
     let payment = payment.filter(|payment| payment.contact_id == contact_id);
     let payment = payment.ok_or_else(|| ApiError::from(Refusal::PaymentNotFound))?;
     let items = request.items(&app, org.id).await?;
-    if Cashier::is_open(&payment) {
+    if payment.status.is_open() {
         app.cashier.learn(&org, &payment).await.map_err(|error| TripError::from(error).of_transaction())?;
     }
     let command = Command::BookTrip(BookTrip { payment_id, trip_id, contact_id, items });
