@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use surehold_core::command::{Cancel, Command, Key, Request};
+use surehold_core::command::{Cancel, Command, Request};
 use surehold_core::{Answer, Refusal};
 use uuid::Uuid;
 
 use super::{every, for_each_org};
-use crate::desk::{Desk, DeskError};
+use crate::desk::{Desk, DeskError, own_request};
 use crate::store::{Store, StoreError, bookings};
 
 /// Commands under way at once. The desk commits those that wait together in one transaction.
@@ -76,19 +76,13 @@ pub async fn cancel_bookings_of(
 }
 
 fn cancel(booking_id: Uuid, principal: Arc<str>, on_behalf_of: Option<&str>) -> Request {
-    Request {
-        command_id: Uuid::now_v7(),
-        principal,
-        on_behalf_of: on_behalf_of.map(str::to_owned),
-        key: Key::Made(format!("made_{}", Uuid::now_v7().simple())),
-        stripe_event: None,
-        command: Command::Cancel(Cancel {
-            booking_id,
-            by_student: false,
-            return_credit: true,
-            reason: Some("the session was cancelled".to_owned()),
-        }),
-    }
+    let command = Command::Cancel(Cancel {
+        booking_id,
+        by_student: false,
+        return_credit: true,
+        reason: Some("the session was cancelled".to_owned()),
+    });
+    Request { on_behalf_of: on_behalf_of.map(str::to_owned), ..own_request(principal, command) }
 }
 
 /// Looks for cancelled sessions with active bookings, org by org, until `stop` is ready.
