@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use crate::support::*;
+use super::support::*;
 
 /// Not skipped where Node or the client is missing: then nobody would know that it never runs.
 #[tokio::test]

@@ -1,0 +1,1 @@
+//! HubSpot's simulator, as a program that mirrors its records there meets it.
