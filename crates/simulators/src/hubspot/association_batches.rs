@@ -52,10 +52,9 @@ pub(super) fn create(state: &mut State, ends: &Ends, body: &Value, only: Option<
 
 /// What was made, as HubSpot tells it: types, ids, labels.
 pub(super) fn labels(ends: &Ends, pair: &Pair, labels: Vec<String>) -> Value {
-    let id = |number: u64| if ends.is_v4 { json!(number) } else { json!(number.to_string()) };
     json!({
-        "fromObjectTypeId": ends.from, "fromObjectId": id(pair.from),
-        "toObjectTypeId": ends.to, "toObjectId": id(pair.to), "labels": labels,
+        "fromObjectTypeId": ends.from, "fromObjectId": pair.from.to_string(),
+        "toObjectTypeId": ends.to, "toObjectId": pair.to.to_string(), "labels": labels,
     })
 }
 
@@ -97,7 +96,7 @@ pub(super) fn read(state: &mut State, ends: &Ends, body: &Value) -> Result<Answe
     for input in inputs {
         let id = inputs::text(input, "id")?.unwrap_or_default();
         let number = id.parse().map_err(|_| ApiError::invalid(format!("Invalid input JSON: '{id}' is no id.")))?;
-        let others = associations::of_record(state, (&ends.from, number), &ends.to, ends.is_v4);
+        let others = associations::of_record(state, (&ends.from, number), &ends.to);
         if others.is_empty() {
             let (from, to) = (state.types.singular(&ends.from), state.types.singular(&ends.to));
             let message = format!("No {to} is associated with {from} {id}.");

@@ -306,16 +306,15 @@ pub(super) fn archive(state: &mut State, from_type: &str, to_type: &str, input: 
     Ok(())
 }
 
-/// What is associated with a record. `as_numbers` ids are numbers, as the version v4 has them.
-pub(super) fn of_record(state: &State, from: (&str, u64), to_type: &str, as_numbers: bool) -> Vec<Value> {
+/// What is associated with a record.
+pub(super) fn of_record(state: &State, from: (&str, u64), to_type: &str) -> Vec<Value> {
     let neighbours = state.associations.neighbours_of(&(from.0.to_owned(), from.1), to_type);
     // An archived record is associated with nothing.
     let neighbours = neighbours.into_iter().filter(|(number, _)| state.record(to_type, *number).is_some());
     let shown = neighbours.map(|(number, keys)| {
         let kind =
             |key: &TypeKey| json!({ "category": key.0, "typeId": key.1, "label": state.associations.label(*key) });
-        let id = if as_numbers { json!(number) } else { json!(number.to_string()) };
-        json!({ "toObjectId": id, "associationTypes": keys.iter().map(kind).collect::<Vec<_>>() })
+        json!({ "toObjectId": number.to_string(), "associationTypes": keys.iter().map(kind).collect::<Vec<_>>() })
     });
     shown.collect()
 }

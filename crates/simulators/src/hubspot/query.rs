@@ -1,4 +1,4 @@
-//! The query string of a call.
+//! The query string of a call, and the parts of its path.
 
 /// Names and values, in their order.
 #[derive(Debug, Clone, Default)]
@@ -25,5 +25,24 @@ impl Query {
 
     pub(super) fn is_true(&self, name: &str) -> bool {
         self.first(name) == Some("true")
+    }
+}
+
+/// A part of a path without its percent signs.
+pub(super) fn decoded(part: &str) -> String {
+    // What means something in a form means itself in a path.
+    let part = part.replace('+', "%2B").replace('=', "%3D").replace('&', "%26");
+    form_urlencoded::parse(part.as_bytes()).map(|(name, _)| name.into_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_paths_are_decoded() {
+        assert_eq!(decoded("ann%2Bx%40example.org"), "ann+x@example.org");
+        assert_eq!(decoded("a+b=c&d%2F%C3%A9"), "a+b=c&d/é");
+        assert_eq!(decoded(""), "");
     }
 }

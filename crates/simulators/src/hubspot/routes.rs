@@ -9,7 +9,7 @@ use super::associations::{self, Pair};
 use super::batch::{self, Kind};
 use super::errors::ApiError;
 use super::limits::Quota;
-use super::query::Query;
+use super::query::{Query, decoded};
 use super::state::State;
 use super::{property_calls, search, single};
 use axum::http::StatusCode;
@@ -90,7 +90,7 @@ pub(super) enum What {
 /// Reads a call.
 pub(super) fn read(method: &str, path: &Path) -> Option<Operation> {
     let parts: Vec<&str> = path.plain.trim_matches('/').split('/').collect();
-    let text = |part: &str| part.to_owned();
+    let text = decoded;
     let [_, api, object_type, rest @ ..] = parts.as_slice() else { return None };
     let (what, tail) = match (*api, method, rest) {
         ("objects", "GET", []) => (What::List, String::new()),
@@ -210,7 +210,7 @@ impl Operation {
                 let ends = ends(state, to)?;
                 let number = id.parse().ok().filter(|number| state.record(&ends.from, *number).is_some());
                 let number = number.ok_or_else(ApiError::not_found)?;
-                let others = associations::of_record(state, (&ends.from, number), &ends.to, ends.is_v4);
+                let others = associations::of_record(state, (&ends.from, number), &ends.to);
                 Ok(Answer::json(StatusCode::OK, json!({ "results": others })))
             }
         }

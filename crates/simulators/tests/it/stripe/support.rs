@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use surehold_simulators::stripe::{Options, Retry, Simulator, WebhookEndpoint};
 
 pub use crate::support::*;
