@@ -8,6 +8,7 @@ use super::associations::{self, Pair};
 use super::batch;
 use super::errors::ApiError;
 use super::inputs;
+use super::routes::Version;
 use super::state::State;
 
 /// The most associations that one call makes or takes away.
@@ -20,7 +21,7 @@ pub(super) const READS_MAX: usize = 1000;
 pub(super) struct Ends {
     pub(super) from: String,
     pub(super) to: String,
-    pub(super) is_v4: bool,
+    pub(super) version: Version,
 }
 
 /// An envelope whose status is the version's.
@@ -28,7 +29,7 @@ fn envelope(state: &mut State, ends: &Ends, ok: StatusCode, results: Vec<Value>,
     let is_good = errors.is_empty();
     let mut answer = batch::envelope(state, ok, results, errors);
     if !is_good {
-        answer.status = if ends.is_v4 { StatusCode::MULTI_STATUS } else { ok };
+        answer.status = if ends.version == Version::V4 { StatusCode::MULTI_STATUS } else { ok };
     }
     answer
 }
@@ -46,7 +47,7 @@ pub(super) fn create(state: &mut State, ends: &Ends, body: &Value, only: Option<
             Err(error) => errors.push(error.entry(None)),
         }
     }
-    let ok = if ends.is_v4 { StatusCode::CREATED } else { StatusCode::OK };
+    let ok = if ends.version == Version::V4 { StatusCode::CREATED } else { StatusCode::OK };
     Ok(envelope(state, ends, ok, results, errors))
 }
 

@@ -3,7 +3,7 @@
 
 use rand::RngExt;
 
-/// The first number of every type of object. Larger than 32 bits, as HubSpot's are.
+/// The first number of an object. Larger than 32 bits, as HubSpot's are.
 pub(super) fn first_number() -> u64 {
     rand::rng().random_range(10_000_000..99_000_000) * 10_000
 }

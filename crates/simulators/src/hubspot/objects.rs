@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::record::Record;
 
+/// How far the first number of a type is from that of the one before.
+const NUMBERS_BETWEEN_TYPES: u64 = 7;
+
 /// The objects of all types.
 #[derive(Debug)]
 pub(super) struct Objects {
@@ -20,7 +23,8 @@ struct Rows {
 }
 
 impl Objects {
-    /// Every type counts from the same number: an id says nothing without its type.
+    /// Types count from numbers that lie close together: an id says nothing without its type, and yet the first
+    /// objects of two types do not have the same.
     pub(super) fn new(first_number: u64) -> Objects {
         Objects { by_type: BTreeMap::new(), first_number }
     }
@@ -41,7 +45,7 @@ impl Objects {
     }
 
     fn rows(&mut self, object_type: &str) -> &mut Rows {
-        let next = self.first_number;
+        let next = self.first_number + NUMBERS_BETWEEN_TYPES * self.by_type.len() as u64;
         let rows = || Rows { next, records: BTreeMap::new(), unique: HashMap::new() };
         self.by_type.entry(object_type.to_owned()).or_insert_with(rows)
     }

@@ -1,7 +1,8 @@
 //! Every call that is understood: from method and path to an [`Operation`], and from that to its answer. The
 //! dated paths, `/crm/objects/2026-09/…`, and the older ones, `/crm/v3/objects/…`, mean the same.
 
-use serde_json::Value;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::association_batches::{self, Ends};
@@ -12,16 +13,22 @@ use super::limits::Quota;
 use super::query::{Query, decoded};
 use super::state::State;
 use super::{property_calls, search, single};
-use axum::http::StatusCode;
-use serde_json::json;
 
 /// A path without its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Path {
     /// Such as `/crm/objects/2-501/batch/upsert`.
     pub(super) plain: String,
-    /// Whether the version was v4. Of associations it is the older one; dated ones have replaced it.
-    pub(super) is_v4: bool,
+    pub(super) version: Version,
+}
+
+/// Which version of the API a path names. v3 has objects and properties, v4 has associations; dated ones, which
+/// have replaced both, have everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    V3,
+    V4,
+    Dated,
 }
 
 impl Path {
@@ -29,16 +36,18 @@ impl Path {
     pub(super) fn read(path: &str) -> Option<Path> {
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         let (version, api, rest) = match parts.as_slice() {
-            ["crm", version @ ("v3" | "v4"), api, rest @ ..] => (*version, *api, rest),
-            ["crm", api, version, rest @ ..] if is_date(version) => (*version, *api, rest),
+            ["crm", "v3", api, rest @ ..] => (Version::V3, *api, rest),
+            ["crm", "v4", api, rest @ ..] => (Version::V4, *api, rest),
+            ["crm", api, version, rest @ ..] if is_date(version) => (Version::Dated, *api, rest),
             _ => return None,
         };
-        match (api, version) {
-            ("objects" | "properties", "v3") | ("objects" | "associations", "v4") => {}
-            ("objects" | "properties" | "associations", _) if is_date(version) => {}
-            _ => return None,
-        }
-        Some(Path { plain: format!("/crm/{api}/{}", rest.join("/")), is_v4: version == "v4" })
+        let is_association = api == "associations" || api == "objects" && rest.contains(&"associations");
+        let exists = match version {
+            Version::V3 => !is_association && ["objects", "properties"].contains(&api),
+            Version::V4 => is_association,
+            Version::Dated => ["objects", "properties", "associations"].contains(&api),
+        };
+        exists.then(|| Path { plain: format!("/crm/{api}/{}", rest.join("/")), version })
     }
 }
 
@@ -90,13 +99,35 @@ pub(super) enum What {
 /// Reads a call.
 pub(super) fn read(method: &str, path: &Path) -> Option<Operation> {
     let parts: Vec<&str> = path.plain.trim_matches('/').split('/').collect();
-    let text = decoded;
     let [_, api, object_type, rest @ ..] = parts.as_slice() else { return None };
-    let (what, tail) = match (*api, method, rest) {
-        ("objects", "GET", []) => (What::List, String::new()),
-        ("objects", "POST", []) => (What::Create, String::new()),
-        ("objects", "POST", ["search"]) => (What::Search, "/search".into()),
-        ("objects", "POST", ["batch", verb]) => {
+    let (what, tail) = match *api {
+        "objects" if rest.contains(&"associations") => of_one_pair(method, rest)?,
+        "objects" => of_objects(method, rest)?,
+        "associations" => of_associations(method, rest)?,
+        _ => of_properties(method, rest)?,
+    };
+    let quota = match what {
+        What::Search => Quota::Search,
+        _ if path.plain.contains("/associations/") => Quota::Associations,
+        _ => Quota::Calls,
+    };
+    let is_read = method == "GET" || matches!(what, What::Search | What::ReadBatch | What::ReadAssociations(_));
+    Some(Operation {
+        what,
+        kind: format!("{method} /crm/{api}/{{type}}{tail}"),
+        quota,
+        is_write: !is_read,
+        object_type: decoded(object_type),
+    })
+}
+
+/// What a call of objects asks for, and the rest of its kind.
+fn of_objects(method: &str, rest: &[&str]) -> Option<(What, String)> {
+    Some(match (method, rest) {
+        ("GET", []) => (What::List, String::new()),
+        ("POST", []) => (What::Create, String::new()),
+        ("POST", ["search"]) => (What::Search, "/search".to_owned()),
+        ("POST", ["batch", verb]) => {
             let what = match *verb {
                 "create" => What::Write(Kind::Create),
                 "update" => What::Write(Kind::Update),
@@ -107,53 +138,61 @@ pub(super) fn read(method: &str, path: &Path) -> Option<Operation> {
             };
             (what, format!("/batch/{verb}"))
         }
-        ("objects", "GET", [id]) => (What::Read(text(id)), "/{id}".into()),
-        ("objects", "PATCH", [id]) => (What::Update(text(id)), "/{id}".into()),
-        ("objects", "DELETE", [id]) => (What::Archive(text(id)), "/{id}".into()),
-        ("objects", "PUT", [id, "associations", "default", to, to_id]) => {
-            let what = What::Pair { id: text(id), to: text(to), to_id: text(to_id), is_default: true };
-            (what, "/{id}/associations/default/{type}/{id}".into())
+        ("GET", [id]) => (What::Read(decoded(id)), "/{id}".to_owned()),
+        ("PATCH", [id]) => (What::Update(decoded(id)), "/{id}".to_owned()),
+        ("DELETE", [id]) => (What::Archive(decoded(id)), "/{id}".to_owned()),
+        _ => return None,
+    })
+}
+
+/// The same for the associations of one object.
+fn of_one_pair(method: &str, rest: &[&str]) -> Option<(What, String)> {
+    let pair = |id: &str, to: &str, to_id: &str, is_default| What::Pair {
+        id: decoded(id),
+        to: decoded(to),
+        to_id: decoded(to_id),
+        is_default,
+    };
+    Some(match (method, rest) {
+        ("PUT", [id, "associations", "default", to, to_id]) => {
+            (pair(id, to, to_id, true), "/{id}/associations/default/{type}/{id}".to_owned())
         }
-        ("objects", "PUT", [id, "associations", to, to_id]) => {
-            let what = What::Pair { id: text(id), to: text(to), to_id: text(to_id), is_default: false };
-            (what, "/{id}/associations/{type}/{id}".into())
+        ("PUT", [id, "associations", to, to_id]) => {
+            (pair(id, to, to_id, false), "/{id}/associations/{type}/{id}".to_owned())
         }
-        ("objects", "GET", [id, "associations", to]) => {
-            (What::Neighbours { id: text(id), to: text(to) }, "/{id}/associations/{type}".into())
+        ("GET", [id, "associations", to]) => {
+            (What::Neighbours { id: decoded(id), to: decoded(to) }, "/{id}/associations/{type}".to_owned())
         }
-        ("associations", "POST", [to, "batch", verb @ ..]) => {
-            let what = match verb {
-                ["create"] => What::Associate(text(to)),
-                ["associate", "default"] => What::AssociateDefault(text(to)),
-                ["read"] => What::ReadAssociations(text(to)),
-                ["archive"] => What::ArchiveAssociations(text(to)),
-                _ => return None,
-            };
-            (what, format!("/{{type}}/batch/{}", verb.join("/")))
-        }
-        ("properties", "GET", []) => (What::Properties, String::new()),
-        ("properties", "POST", []) => (What::CreateProperty, String::new()),
-        ("properties", "POST", ["batch", "create"]) => (What::CreateProperties, "/batch/create".into()),
-        ("properties", "GET", ["groups"]) => (What::Groups, "/groups".into()),
-        ("properties", "POST", ["groups"]) => (What::CreateGroup, "/groups".into()),
-        ("properties", "GET", [name]) => (What::Property(text(name)), "/{name}".into()),
-        ("properties", "PATCH", [name]) => (What::UpdateProperty(text(name)), "/{name}".into()),
-        ("properties", "DELETE", [name]) => (What::ArchiveProperty(text(name)), "/{name}".into()),
+        _ => return None,
+    })
+}
+
+/// The same for batches of associations.
+fn of_associations(method: &str, rest: &[&str]) -> Option<(What, String)> {
+    let ("POST", [to, "batch", verb @ ..]) = (method, rest) else { return None };
+    let to = decoded(to);
+    let what = match verb {
+        ["create"] => What::Associate(to),
+        ["associate", "default"] => What::AssociateDefault(to),
+        ["read"] => What::ReadAssociations(to),
+        ["archive"] => What::ArchiveAssociations(to),
         _ => return None,
     };
-    let is_association = *api == "associations" || rest.contains(&"associations");
-    let quota = match what {
-        What::Search => Quota::Search,
-        _ if is_association => Quota::Associations,
-        _ => Quota::Calls,
-    };
-    let is_read = method == "GET" || matches!(what, What::Search | What::ReadBatch | What::ReadAssociations(_));
-    Some(Operation {
-        what,
-        kind: format!("{method} /crm/{api}/{{type}}{tail}"),
-        quota,
-        is_write: !is_read,
-        object_type: text(object_type),
+    Some((what, format!("/{{type}}/batch/{}", verb.join("/"))))
+}
+
+/// The same for definitions of properties.
+fn of_properties(method: &str, rest: &[&str]) -> Option<(What, String)> {
+    Some(match (method, rest) {
+        ("GET", []) => (What::Properties, String::new()),
+        ("POST", []) => (What::CreateProperty, String::new()),
+        ("POST", ["batch", "create"]) => (What::CreateProperties, "/batch/create".to_owned()),
+        ("GET", ["groups"]) => (What::Groups, "/groups".to_owned()),
+        ("POST", ["groups"]) => (What::CreateGroup, "/groups".to_owned()),
+        ("GET", [name]) => (What::Property(decoded(name)), "/{name}".to_owned()),
+        ("PATCH", [name]) => (What::UpdateProperty(decoded(name)), "/{name}".to_owned()),
+        ("DELETE", [name]) => (What::ArchiveProperty(decoded(name)), "/{name}".to_owned()),
+        _ => return None,
     })
 }
 
@@ -171,7 +210,7 @@ impl Operation {
         let inputs = body.get("inputs").and_then(Value::as_array).map_or(0, Vec::len);
         let only = half.then_some(inputs / 2);
         let ends = |state: &State, to: &str| -> Result<Ends, ApiError> {
-            Ok(Ends { from: object_type.clone(), to: state.types.resolve(to)?, is_v4: path.is_v4 })
+            Ok(Ends { from: object_type.clone(), to: state.types.resolve(to)?, version: path.version })
         };
         match &self.what {
             What::List => single::list(state, object_type, query),
@@ -236,9 +275,16 @@ mod tests {
         assert_eq!(plain("/crm/v3/objects/2-501/batch/upsert"), upsert);
         assert_eq!(plain("/crm/objects/2026-09/2-501/batch/upsert"), upsert);
         assert_eq!(plain("/crm/objects/2026-03/2-501/batch/upsert"), upsert);
-        assert!(Path::read("/crm/v4/associations/a/b/batch/read").unwrap().is_v4);
-        for wrong in ["/crm/v2/objects/a", "/crm/objects/a", "/crm/objects/2026-07/a", "/crm/v3/associations/a/b", "/"]
-        {
+        assert_eq!(Path::read("/crm/v4/associations/a/b/batch/read").unwrap().version, Version::V4);
+        for wrong in [
+            "/crm/v2/objects/a",
+            "/crm/objects/a",
+            "/crm/objects/2026-07/a",
+            "/crm/v3/associations/a/b",
+            "/crm/v4/objects/a",
+            "/crm/v3/objects/a/1/associations/b",
+            "/",
+        ] {
             assert_eq!(plain(wrong), None, "{wrong}");
         }
     }

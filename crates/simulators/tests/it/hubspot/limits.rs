@@ -7,7 +7,8 @@ use super::support::*;
 
 /// An interval so long that no test sees it end.
 fn limits() -> Limits {
-    Limits { calls: 3, searches: 2, association_calls: 2, ..Limits::starter() }
+    let (interval_ms, search_interval_ms) = (3_600_000, 3_600_000);
+    Limits { calls: 3, searches: 2, association_calls: 2, interval_ms, search_interval_ms, ..Limits::starter() }
 }
 
 async fn crm(limits: Limits) -> Crm {
@@ -40,11 +41,11 @@ async fn callers_are_told_what_is_left() {
         ["Max", "Remaining", "Interval-Milliseconds", "Daily", "Daily-Remaining"]
             .map(|name| header(answer, name).unwrap())
     };
-    assert_eq!(told(&crm.get(BOOKINGS).await), ["3", "2", "10000", "250000", "249999"]);
+    assert_eq!(told(&crm.get(BOOKINGS).await), ["3", "2", "3600000", "250000", "249999"]);
     // Also of a call that fails.
-    assert_eq!(told(&crm.get(&format!("{BOOKINGS}/1")).await), ["3", "1", "10000", "250000", "249998"]);
+    assert_eq!(told(&crm.get(&format!("{BOOKINGS}/1")).await), ["3", "1", "3600000", "250000", "249998"]);
     crm.get(BOOKINGS).await.is(200);
-    assert_eq!(told(&crm.get(BOOKINGS).await), ["3", "0", "10000", "250000", "249997"]);
+    assert_eq!(told(&crm.get(BOOKINGS).await), ["3", "0", "3600000", "250000", "249997"]);
     let search = crm.post(&format!("{BOOKINGS}/search"), json!({})).await;
     assert!(search.headers.keys().all(|name| !name.as_str().contains("ratelimit")), "{:?}", search.headers);
     search.is(200);
@@ -56,7 +57,7 @@ async fn callers_are_told_what_is_left() {
 
 #[tokio::test]
 async fn searches_have_a_limit_of_their_own() {
-    let crm = crm(Limits { search_interval_ms: 3_600_000, ..limits() }).await;
+    let crm = crm(limits()).await;
     let search = async || crm.post(&format!("{BOOKINGS}/search"), json!({})).await;
     search().await.is(200);
     search().await.is(200);
@@ -119,7 +120,7 @@ async fn windows_can_be_shorter_and_callers_are_told() {
 
 #[tokio::test]
 async fn many_callers_at_once_get_no_more() {
-    let crm = crm(Limits { calls: 10, ..Limits::starter() }).await;
+    let crm = crm(Limits { calls: 10, ..limits() }).await;
     let calls = (0..40).map(|_| tokio::spawn(crm.http.get(crm.url(BOOKINGS)).bearer_auth(TOKEN).send()));
     let mut good = 0;
     for call in calls.collect::<Vec<_>>() {

@@ -15,10 +15,10 @@ async fn it_lists_records_with_their_properties_and_associations() {
     let crm = Crm::open().await;
     assert!(page(&crm).await.text.contains("No records"));
     let booking = crm.create(BOOKINGS, json!({ "uuid": "u1", "grade": "" })).await;
-    crm.create(CONTACTS, json!({ "email": "somebody@example.org" })).await;
+    let somebody = crm.create(CONTACTS, json!({ "email": "somebody@example.org" })).await;
     let contact = crm.create(CONTACTS, json!({ "email": "ann@example.org" })).await;
     crm.put(&format!("{BOOKINGS}/{booking}/associations/default/contacts/{contact}"), json!(null)).await.is(200);
-    crm.delete(&format!("{CONTACTS}/{booking}")).await.is(204);
+    crm.delete(&format!("{CONTACTS}/{somebody}")).await.is(204);
     let answer = page(&crm).await;
     for shown in [
         "HubSpot simulator",
