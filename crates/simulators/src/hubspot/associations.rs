@@ -107,24 +107,15 @@ impl Associations {
         (category, id)
     }
 
-    /// A type that goes from objects of one type to those of another, in either direction.
-    fn of_pair(&self, key: TypeKey, from: &str, to: &str) -> Option<&AssociationType> {
-        self.types.iter().find(|known| {
-            (known.category, known.id) == key
-                && (known.from == from && known.to == to || known.from == to && known.to == from)
-        })
+    /// Whether a type goes from objects of one type to those of another. The way back is of another type.
+    fn goes(&self, key: TypeKey, from: &str, to: &str) -> bool {
+        self.types.iter().any(|known| (known.category, known.id) == key && known.from == from && known.to == to)
     }
 
     /// Where a type leads from objects of one type.
     fn target(&self, key: TypeKey, from: &str) -> Option<&str> {
-        let known = self.types.iter().find(|known| (known.category, known.id) == key)?;
-        if known.from == from {
-            Some(&known.to)
-        } else if known.to == from {
-            Some(&known.from)
-        } else {
-            None
-        }
+        let known = self.types.iter().find(|known| (known.category, known.id) == key && known.from == from)?;
+        Some(&known.to)
     }
 
     fn label(&self, key: TypeKey) -> Option<&str> {
@@ -281,7 +272,8 @@ impl Pair {
             None => vec![state.associations.default_type(from_type, to_type)],
             Some(input) => self::types(input)?,
         };
-        if let Some(unknown) = keys.iter().find(|key| state.associations.of_pair(**key, from_type, to_type).is_none()) {
+        let goes = |key: &&TypeKey| types.is_none() || state.associations.goes(**key, from_type, to_type);
+        if let Some(unknown) = keys.iter().find(|key| !goes(key)) {
             return Err(unknown_type(*unknown, from_type));
         }
         let (from, to) = ((from_type.to_owned(), self.from), (to_type.to_owned(), self.to));

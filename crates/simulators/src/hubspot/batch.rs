@@ -60,13 +60,9 @@ pub(super) fn write(
     let (mut written, mut errors) = (Vec::new(), Vec::new());
     let only = only.unwrap_or(inputs.len());
     for (input, number) in inputs.iter().zip(numbers).take(only) {
-        let place = writing.place();
         match write_one(&mut writing, object_type, kind, input, number) {
             Ok(result) => written.push((input, result)),
-            Err(error) if is_partial => {
-                writing.go_back(place);
-                errors.push(error.entry(input.trace_id.as_deref()));
-            }
+            Err(error) if is_partial => errors.push(error.entry(input.trace_id.as_deref())),
             // What was written so far is undone with `writing`.
             Err(error) => return Err(error),
         }

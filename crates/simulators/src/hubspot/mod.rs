@@ -22,7 +22,7 @@
 //! # What is not
 //!
 //! Other objects' special properties, pipelines, owners, lists, merging, restoring, definitions of custom types
-//! (any `2-…` exists), labels that differ by direction, calculated properties, validation rules of an account,
+//! (any `2-…` exists), types of associations for the way back (it shows the type of the way there), calculated properties, validation rules of an account,
 //! OAuth, imports and exports, TLS. Records and journal are kept until the end or a reset.
 //!
 //! It listens on loopback unless told otherwise; the page and the control routes ask for no token.

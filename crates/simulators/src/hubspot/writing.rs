@@ -20,7 +20,7 @@ struct Change {
 }
 
 /// Changes of one request. [`Writing::keep`] tells the search and the webhooks of them; without it they are
-/// undone.
+/// undone, newest first. One that is refused changes nothing by itself.
 #[derive(Debug)]
 pub(super) struct Writing<'s> {
     pub(super) state: &'s mut State,
@@ -86,19 +86,6 @@ impl<'s> Writing<'s> {
         }
     }
 
-    /// How many changes there are, to go back to.
-    pub(super) fn place(&self) -> usize {
-        self.changes.len()
-    }
-
-    /// Undoes all changes since a place, newest first.
-    pub(super) fn go_back(&mut self, place: usize) {
-        for change in self.changes.drain(place..).rev() {
-            let unique = self.state.unique_properties(&change.object_type);
-            self.state.objects.put(&change.object_type, change.number, change.before, &unique);
-        }
-    }
-
     fn put(&mut self, object_type: &str, number: u64, record: Option<Record>, properties: Vec<String>) {
         let before = self.state.objects.get(object_type, number).cloned();
         let unique = self.state.unique_properties(object_type);
@@ -138,6 +125,9 @@ impl<'s> Writing<'s> {
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        self.go_back(0);
+        for change in self.changes.drain(..).rev() {
+            let unique = self.state.unique_properties(&change.object_type);
+            self.state.objects.put(&change.object_type, change.number, change.before, &unique);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Associations: made once however often they are written, and readable from both sides.
 
 use serde_json::{Value, json};
-use surehold_simulators::hubspot::{AssociationType, Category};
+use surehold_simulators::hubspot::{AssociationType, Category, Options};
 
 use super::support::*;
 
@@ -53,9 +53,11 @@ async fn writing_it_again_changes_nothing_but_is_counted() {
     for _ in 0..2 {
         crm.post(&format!("{TO_CONTACTS}/batch/create"), inputs(&[pair(&booking, &contact)])).await.is(200);
     }
-    // From the other side it is the same one.
-    let back = "/crm/associations/2026-09/contacts/bookings/batch/create";
-    crm.post(back, inputs(&[pair(&contact, &booking)])).await.is(200);
+    // From the other side it is the same one, but not by the type of this side.
+    let back = "/crm/associations/2026-09/contacts/bookings/batch";
+    let body = inputs(&[pair(&contact, &booking)]);
+    assert_eq!(crm.post(&format!("{back}/create"), body.clone()).await.is(200)["numErrors"], 1);
+    crm.post(&format!("{back}/associate/default"), body).await.is(200);
     let all = crm.simulator.associations();
     assert_eq!(all.len(), 1);
     assert_eq!((all[0].writes, all[0].type_id, all[0].category), (3, 1289, Category::UserDefined));
@@ -65,9 +67,10 @@ async fn writing_it_again_changes_nothing_but_is_counted() {
 
 #[tokio::test]
 async fn the_default_type_is_the_one_without_a_label() {
-    let crm = Crm::open().await;
+    let guest = AssociationType::user_defined(42, "2-50158943", "0-1", Some("guest"));
+    let crm = Crm::with(Options { association_types: vec![guest], ..options() }).await;
+    crm.simulator.define_association(AssociationType::user_defined(1289, "2-50158943", "0-1", None));
     let (booking, contact) = two(&crm).await;
-    crm.simulator.define_association(AssociationType::user_defined(42, "2-50158943", "0-1", Some("guest")));
     let spec = json!({ "associationCategory": "USER_DEFINED", "associationTypeId": 1289 });
     let body = inputs(&[json!({ "from": { "id": booking }, "to": { "id": contact } })]);
     for base in [TO_CONTACTS, V4] {
