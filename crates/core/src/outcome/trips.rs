@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::rows::{BookingStatus, PaymentStatus};
+use crate::rows::{Booking, BookingStatus, PaymentStatus};
 
 /// Seats of a trip that are held until it is paid.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,19 @@ pub struct TripBooking {
     pub guests: i32,
     /// Where it stood then.
     pub status: BookingStatus,
+}
+
+impl From<&Booking> for TripBooking {
+    fn from(booking: &Booking) -> TripBooking {
+        TripBooking {
+            id: booking.id,
+            reference: booking.code.clone(),
+            offering_id: booking.offering_id,
+            slot_id: booking.slot_id,
+            guests: booking.guests,
+            status: booking.status,
+        }
+    }
 }
 
 /// A trip that is booked.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,8 +13,10 @@ use super::events::{API_VERSION, Cause};
 use super::faults::{CallFault, Down};
 use super::form::{self, Params};
 use super::idempotency::Saved;
-use super::state::Shared;
+use super::state::State;
 use super::{clock, ids, routes};
+use crate::connections::hang_up;
+use crate::shared::Shared;
 
 /// What calls need to know besides the state.
 #[derive(Debug)]
@@ -23,10 +25,6 @@ pub(super) struct Settings {
     /// The least time, in seconds, for which a session is open.
     pub(super) shortest_session: i64,
 }
-
-/// A mark on an answer: it is not sent, the connection is closed instead.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct HangUp;
 
 struct Answer {
     status: StatusCode,
@@ -42,7 +40,7 @@ impl From<ApiError> for Answer {
 }
 
 /// Answers a call. Its work runs in a task of its own: it goes on if the caller breaks off, as in Stripe.
-pub(super) async fn answer(shared: Arc<Shared>, settings: Arc<Settings>, parts: Parts, body: Bytes) -> Response {
+pub(super) async fn answer(shared: Arc<Shared<State>>, settings: Arc<Settings>, parts: Parts, body: Bytes) -> Response {
     let work = tokio::spawn(async move {
         let request_id = ids::request();
         match attempt(&shared, &settings, &parts, &body, &request_id).await {
@@ -54,7 +52,13 @@ pub(super) async fn answer(shared: Arc<Shared>, settings: Arc<Settings>, parts: 
 }
 
 /// The call's answer; none means that the connection is closed.
-async fn attempt(shared: &Shared, settings: &Settings, parts: &Parts, body: &[u8], request_id: &str) -> Option<Answer> {
+async fn attempt(
+    shared: &Shared<State>,
+    settings: &Settings,
+    parts: &Parts,
+    body: &[u8],
+    request_id: &str,
+) -> Option<Answer> {
     let (method, path) = (parts.method.as_str(), parts.uri.path());
     let template = routes::template(path);
     let now = clock::now();
@@ -153,12 +157,5 @@ fn with_headers(answer: Answer, asked: &HeaderMap, request_id: &str) -> Response
     }
     let version = asked.get("stripe-version").and_then(|version| version.to_str().ok());
     put("stripe-version", version.unwrap_or(API_VERSION));
-    response
-}
-
-/// An answer that closes the connection instead.
-fn hang_up() -> Response {
-    let mut response = Response::new(Body::empty());
-    response.extensions_mut().insert(HangUp);
     response
 }

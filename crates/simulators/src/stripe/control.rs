@@ -24,6 +24,10 @@ use super::outbox::WebhookEndpoint;
 use super::refunds::RefundStatus;
 use super::server::App;
 use super::state;
+use crate::control::merged;
+
+/// Objects with one field that says which kind of chance it is: replaced whole.
+const KINDS_OF_CHANCE: &[&str] = &["duplicate", "twin"];
 
 type Answer = Result<Json<Value>, ApiError>;
 
@@ -80,7 +84,7 @@ async fn merge_faults(State(app): State<App>, body: String) -> Answer {
         return Err(ApiError::invalid("Faults are a JSON object."));
     }
     app.shared.change(|state| {
-        state.faults.faults = merged(&state.faults.faults, &given).map_err(not_understood)?;
+        state.faults.faults = merged(&state.faults.faults, &given, KINDS_OF_CHANCE).map_err(not_understood)?;
         shown(state)
     })
 }
@@ -114,28 +118,4 @@ fn not_understood(error: serde_json::Error) -> ApiError {
 
 fn named<T: serde::de::DeserializeOwned>(name: &str, what: &str) -> Result<T, ApiError> {
     serde_json::from_value(name.into()).map_err(|_| ApiError::invalid(format!("Unknown {what}: {name}")))
-}
-
-/// Objects are merged, everything else is replaced.
-fn merged(faults: &Faults, given: &Value) -> Result<Faults, serde_json::Error> {
-    let mut document = json!(faults);
-    merge(&mut document, given);
-    serde_json::from_value(document)
-}
-
-fn merge(into: &mut Value, given: &Value) {
-    // `duplicate` and `twin` are objects with one field that says which kind of chance it is: replaced whole.
-    match (into, given) {
-        (Value::Object(into), Value::Object(given)) => {
-            for (name, value) in given {
-                match into.get_mut(name) {
-                    Some(old) if !["duplicate", "twin"].contains(&name.as_str()) => merge(old, value),
-                    _ => {
-                        into.insert(name.clone(), value.clone());
-                    }
-                }
-            }
-        }
-        (into, given) => *into = given.clone(),
-    }
 }

@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 use super::refunds::RefundStatus;
+use crate::chance::{Chance, happens, milliseconds, use_up};
 
 /// What is to go wrong. The default is nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,16 +44,6 @@ pub struct WebhookFaults {
     pub reorder: bool,
     /// Deliveries that are lost on the way.
     pub drop: Vec<Drop>,
-}
-
-/// How often something happens.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Chance {
-    /// To the next so many.
-    Count(u32),
-    /// To each with this probability, 0 to 1.
-    Probability(f64),
 }
 
 /// Deliveries of one type that are lost.
@@ -146,12 +137,6 @@ fn yes() -> bool {
     true
 }
 
-fn use_up(times: &mut u32) -> bool {
-    let left = *times > 0;
-    *times = times.saturating_sub(1);
-    left
-}
-
 /// What happens to one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CallFault {
@@ -226,8 +211,7 @@ impl FaultSource {
     }
 
     fn within(&mut self, range: Option<(u64, u64)>) -> Duration {
-        let Some((from, to)) = range else { return Duration::ZERO };
-        Duration::from_millis(self.random.random_range(from..=to.max(from)))
+        range.map_or(Duration::ZERO, |range| milliseconds(range, &mut self.random))
     }
 
     /// Forgets what is used up.
@@ -238,19 +222,5 @@ impl FaultSource {
             calls.retain(|calls| calls.times > 0);
         }
         self.faults.webhooks.drop.retain(|drop| drop.times > 0);
-    }
-}
-
-fn happens(chance: &mut Option<Chance>, random: &mut StdRng) -> bool {
-    match chance {
-        None => false,
-        Some(Chance::Probability(probability)) => random.random_bool(probability.clamp(0.0, 1.0)),
-        Some(Chance::Count(left)) => {
-            let happens = use_up(left);
-            if *left == 0 {
-                *chance = None;
-            }
-            happens
-        }
     }
 }

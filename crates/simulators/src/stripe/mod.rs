@@ -54,12 +54,14 @@ mod state;
 mod table;
 mod webhooks;
 
+pub use crate::chance::Chance;
+pub use crate::delivery::Retry;
 pub use charges::Charge;
 pub use checkout::Action;
 pub use errors::ApiError;
-pub use faults::{ApiFaults, Calls, Chance, Down, Drop, Error500, Faults, WebhookFaults};
+pub use faults::{ApiFaults, Calls, Down, Drop, Error500, Faults, WebhookFaults};
 pub use form::Metadata;
-pub use outbox::{Retry, Undelivered, WebhookEndpoint};
+pub use outbox::{Undelivered, WebhookEndpoint};
 pub use payment_intents::{IntentStatus, PaymentIntent};
 pub use refunds::{Refund, RefundStatus};
 pub use sessions::{LineItem, PaymentStatus, Session, SessionStatus};

@@ -1,13 +1,13 @@
 //! Deliveries that wait: which event goes where, and when it is tried next.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::faults::FaultSource;
+use crate::delivery::Retry;
 
 /// Where events go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,28 +16,6 @@ pub struct WebhookEndpoint {
     pub url: String,
     /// Signing secrets, `whsec_…`: one, or two while a secret is rolled.
     pub secrets: Vec<String>,
-}
-
-/// When failed deliveries are tried again. Stripe's own intervals are hours; a demo has no hours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retry {
-    /// The wait after the first failure; it doubles after each further one.
-    pub first: Duration,
-    /// It does not get longer than this.
-    pub longest: Duration,
-}
-
-impl Default for Retry {
-    fn default() -> Retry {
-        Retry { first: Duration::from_millis(500), longest: Duration::from_secs(30) }
-    }
-}
-
-impl Retry {
-    fn after(&self, attempts: u32) -> Duration {
-        let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1));
-        self.first.saturating_mul(doubled).min(self.longest)
-    }
 }
 
 /// A delivery that has not been acknowledged.
@@ -182,18 +160,5 @@ impl Outbox {
             "lost": self.lost,
             "undelivered": self.undelivered(),
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_double_up_to_the_longest() {
-        let retry = Retry { first: Duration::from_millis(10), longest: Duration::from_millis(70) };
-        let waits: Vec<u128> = (1..=5).map(|attempts| retry.after(attempts).as_millis()).collect();
-        assert_eq!(waits, [10, 20, 40, 70, 70]);
-        assert_eq!(retry.after(u32::MAX), retry.longest);
     }
 }

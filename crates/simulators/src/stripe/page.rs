@@ -4,8 +4,8 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderName, StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use jiff::Timestamp;
 
@@ -14,10 +14,7 @@ use super::events::Cause;
 use super::money;
 use super::server::App;
 use super::sessions::{PaymentStatus, Session, SessionStatus};
-
-/// Nothing from elsewhere is loaded, whatever a product's name says. There is no `form-action`: browsers
-/// apply it to redirects after a form too, and those go to the caller's pages.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+use crate::pages::html;
 
 /// The routes.
 pub(super) fn routes() -> Router<App> {
@@ -138,17 +135,5 @@ async fn choose(State(app): State<App>, Path((id, choice)): Path<(String, String
     match target {
         Some(target) => Redirect::to(&target).into_response(), // 303: the browser gets it with GET
         None => html(StatusCode::NOT_FOUND, Missing {}.render()),
-    }
-}
-
-fn html(status: StatusCode, rendered: askama::Result<String>) -> Response {
-    let headers = [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::CACHE_CONTROL, "no-store"),
-        (HeaderName::from_static("x-content-type-options"), "nosniff"),
-    ];
-    match rendered {
-        Ok(page) => (status, headers, Html(page)).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

@@ -1,17 +1,12 @@
 //! Signatures of webhooks: docs.stripe.com/webhooks, "Verify webhook signatures manually".
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use crate::hmac_sha256::hmac_sha256;
 
 /// The signature `v1` of a payload: HMAC-SHA256 of `{timestamp}.{payload}`, in hexadecimal digits.
 pub fn sign(secret: &str, timestamp: i64, payload: &[u8]) -> String {
     use std::fmt::Write;
-    // HMAC takes keys of any length.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return String::new() };
-    mac.update(timestamp.to_string().as_bytes());
-    mac.update(b".");
-    mac.update(payload);
-    mac.finalize().into_bytes().iter().fold(String::with_capacity(64), |mut hex, byte| {
+    let mac = hmac_sha256(secret, &[timestamp.to_string().as_bytes(), b".", payload]);
+    mac.iter().fold(String::with_capacity(64), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}"); // writing to a string does not fail
         hex
     })

@@ -1,7 +1,7 @@
 //! A running simulator.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,13 +17,16 @@ use super::clock;
 use super::errors::ApiError;
 use super::events::{Cause, Event};
 use super::faults::{FaultSource, Faults};
-use super::outbox::{Outbox, Retry, Undelivered, WebhookEndpoint};
+use super::outbox::{Outbox, Undelivered, WebhookEndpoint};
 use super::payment_intents::PaymentIntent;
 use super::refunds::{Refund, RefundStatus};
 use super::server::{self, App};
 use super::sessions::Session;
-use super::state::{Shared, State};
+use super::state::State;
 use super::webhooks;
+use crate::connections::{reachable, serve};
+use crate::delivery::Retry;
+use crate::shared::Shared;
 
 /// How a simulator runs.
 #[derive(Debug, Clone)]
@@ -70,7 +73,7 @@ impl Default for Options {
 pub struct Simulator {
     address: SocketAddr,
     base_url: String,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<State>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -89,7 +92,7 @@ impl Simulator {
         };
         let app = App { shared: shared.clone(), settings: Arc::new(settings) };
         let tasks = vec![
-            tokio::spawn(server::serve(listener, server::router(app))),
+            tokio::spawn(serve(listener, server::router(app))),
             tokio::spawn(webhooks::deliver(shared.clone(), options.delivery_timeout)),
             tokio::spawn(expire_in_time(shared.clone())),
         ];
@@ -183,16 +186,7 @@ impl Simulator {
 
     /// Waits until a condition holds. It is looked at after every change.
     pub async fn until(&self, condition: impl Fn(&Simulator) -> bool) {
-        let mut changes = self.shared.subscribe();
-        loop {
-            changes.mark_unchanged();
-            if condition(self) {
-                return;
-            }
-            if changes.changed().await.is_err() {
-                return;
-            }
-        }
+        self.shared.until(|| condition(self)).await;
     }
 
     /// Waits until every event has been acknowledged, or lost for ever.
@@ -220,7 +214,7 @@ impl std::ops::Drop for Simulator {
 /// The faults of a simulator.
 #[derive(Debug, Clone, Copy)]
 pub struct FaultsHandle<'s> {
-    shared: &'s Shared,
+    shared: &'s Shared<State>,
 }
 
 impl FaultsHandle<'_> {
@@ -245,19 +239,8 @@ impl FaultsHandle<'_> {
     }
 }
 
-/// The address by which this machine reaches it.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    address
-}
-
 /// Expires sessions when their time is over, even if nobody asks for them.
-async fn expire_in_time(shared: Arc<Shared>) {
+async fn expire_in_time(shared: Arc<Shared<State>>) {
     let mut changes = shared.subscribe();
     loop {
         changes.mark_unchanged();

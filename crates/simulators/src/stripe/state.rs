@@ -1,11 +1,8 @@
-//! All objects, and who changes them. In memory, under one mutex: a lock is held for one request's work and
-//! never across a wait.
+//! All objects.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
 use super::charges::Charge;
 use super::clock;
@@ -17,6 +14,7 @@ use super::payment_intents::PaymentIntent;
 use super::refunds::Refund;
 use super::sessions::Session;
 use super::table::Table;
+use crate::shared::CatchUp;
 
 /// Everything that changes.
 #[derive(Debug)]
@@ -71,52 +69,9 @@ impl State {
     }
 }
 
-/// The state, and a way to hear of its changes.
-#[derive(Debug)]
-pub(super) struct Shared {
-    state: Mutex<State>,
-    changes: watch::Sender<()>,
-}
-
-impl Shared {
-    pub(super) fn new(state: State) -> Shared {
-        Shared { state: Mutex::new(state), changes: watch::Sender::new(()) }
-    }
-
-    /// Changes the state. Sessions whose time is over are expired first, so nobody can see one that is late.
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.lock();
-        state.expire_due(clock::now());
-        let result = change(&mut state);
-        drop(state);
-        self.changes.send_replace(());
-        result
-    }
-
-    /// Looks at the state, as callers see it. Tells others only if a session's time was over.
-    pub(super) fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
-        let mut state = self.lock();
-        let expired = state.expire_due(clock::now());
-        let result = read(&state);
-        drop(state);
-        if expired {
-            self.changes.send_replace(());
-        }
-        result
-    }
-
-    /// Looks at the state as it is, and tells nobody.
-    pub(super) fn look<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
-        look(&mut self.lock())
-    }
-
-    /// Hears of changes from now on.
-    pub(super) fn subscribe(&self) -> watch::Receiver<()> {
-        self.changes.subscribe()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic in a test's closure must not hide its own message behind those of all later calls.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl CatchUp for State {
+    /// Sessions whose time is over are expired.
+    fn catch_up(&mut self) -> bool {
+        self.expire_due(clock::now())
     }
 }

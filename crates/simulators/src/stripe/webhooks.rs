@@ -6,21 +6,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
 use axum::http::{Request, header};
 use http_body_util::Full;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::clock;
 use super::outbox::WebhookEndpoint;
 use super::signature::signature_header;
-use super::state::{Shared, State};
-
-type HttpClient = Client<HttpConnector, Full<Bytes>>;
+use super::state::State;
+use crate::delivery::{self, HttpClient};
+use crate::shared::Shared;
 
 /// A delivery that is to be sent now.
 struct Sending {
@@ -30,8 +26,8 @@ struct Sending {
 }
 
 /// Sends what is due, for ever.
-pub(super) async fn deliver(shared: Arc<Shared>, answer_within: Duration) {
-    let client: HttpClient = Client::builder(TokioExecutor::new()).build_http();
+pub(super) async fn deliver(shared: Arc<Shared<State>>, answer_within: Duration) {
+    let client = delivery::client();
     let mut changes = shared.subscribe();
     let mut sends = JoinSet::new();
     loop {
@@ -78,12 +74,9 @@ fn pretty(value: serde_json::Value) -> String {
     format!("{value:#}")
 }
 
-async fn send(shared: Arc<Shared>, client: HttpClient, sending: Sending, answer_within: Duration) {
+async fn send(shared: Arc<Shared<State>>, client: HttpClient, sending: Sending, answer_within: Duration) {
     let Sending { number, endpoint, body } = sending;
-    let outcome = match tokio::time::timeout(answer_within, attempt(&client, &endpoint, body)).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err("no answer in time".to_owned()),
-    };
+    let outcome = attempt(&client, &endpoint, body, answer_within).await;
     shared.change(|state| match outcome {
         Ok(()) => {
             if let Some(event) = state.outbox.acknowledge(number).and_then(|id| state.events.get_mut(&id)) {
@@ -94,7 +87,12 @@ async fn send(shared: Arc<Shared>, client: HttpClient, sending: Sending, answer_
     });
 }
 
-async fn attempt(client: &HttpClient, endpoint: &WebhookEndpoint, body: String) -> Result<(), String> {
+async fn attempt(
+    client: &HttpClient,
+    endpoint: &WebhookEndpoint,
+    body: String,
+    within: Duration,
+) -> Result<(), String> {
     // Signed anew at each attempt: receivers refuse signatures that are older than some minutes.
     let signature = signature_header(&endpoint.secrets, clock::now(), body.as_bytes());
     let request = Request::post(&endpoint.url)
@@ -104,7 +102,5 @@ async fn attempt(client: &HttpClient, endpoint: &WebhookEndpoint, body: String) 
         .header("stripe-signature", signature)
         .body(Full::from(body))
         .map_err(|error| error.to_string())?;
-    let answer = client.request(request).await.map_err(|error| error.to_string())?;
-    let status = answer.status();
-    if status.is_success() { Ok(()) } else { Err(format!("answered {status}")) }
+    delivery::send(client, request, within).await
 }

@@ -1,13 +1,5 @@
-//! The simulators, from outside: over HTTP, as a shop and a buyer meet them.
+//! The simulators, from outside: over HTTP, as their users meet them.
 
-mod api;
-mod expiry;
-mod faults;
-mod idempotency;
-mod official_client;
-mod page;
-mod refunds;
-mod sessions;
+mod hubspot;
+mod stripe;
 mod support;
-mod transfers;
-mod webhooks;

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use surehold_core::command::{AttachCheckout, Command, ReleasePayment, ReleaseReason};
+use surehold_core::command::{AttachCheckout, Command, ReleaseReason};
 use surehold_core::rows::{CheckoutRequest, Payment, PaymentStatus};
 use uuid::Uuid;
 
@@ -19,13 +19,13 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// How long to wait for another call that makes the same session: as long as that one may take.
 const OTHER_CALL_MAX: Duration = Duration::from_secs(10);
 
-/// A session that can be paid.
+/// The session of a payment.
 #[derive(Debug, Clone)]
 pub struct OpenCheckout {
     /// Stripe's session.
     pub session_id: String,
-    /// Where it is paid.
-    pub url: String,
+    /// Where it is paid, for as long as it can be.
+    pub url: Option<String>,
 }
 
 /// What became of an earlier session.
@@ -45,19 +45,21 @@ impl Cashier {
     ///
     /// # Errors
     ///
-    /// [`CashierError`]; [`CashierError::Over`] if the payment has ended.
+    /// [`CashierError`]; [`CashierError::Over`] if the payment has ended without one.
     pub async fn open_checkout(&self, org: &OrgRow, payment_id: Uuid) -> Result<OpenCheckout, CashierError> {
         let account = self.account_needed(org)?;
         let mut tries = 0;
         let began = Instant::now();
         loop {
             let payment = self.payment(org.id, payment_id).await?.ok_or(CashierError::Over)?;
-            if payment.status != PaymentStatus::Pending {
-                return Err(CashierError::Over);
+            let is_pending = payment.status == PaymentStatus::Pending;
+            // Another request of a double click may have been faster; a repeat long afterwards is told of its own
+            // session, whatever became of that.
+            if let Some(session_id) = payment.stripe_session_id {
+                return Ok(OpenCheckout { session_id, url: payment.checkout_url.filter(|_| is_pending) });
             }
-            // Another request of a double click may have been faster.
-            if let (Some(session_id), Some(url)) = (payment.stripe_session_id.clone(), payment.checkout_url.clone()) {
-                return Ok(OpenCheckout { session_id, url });
+            if !is_pending {
+                return Err(CashierError::Over);
             }
             let form = form(org.id, &payment)?;
             match account.client.create_checkout_session(&form, &format!("checkout-{payment_id}")).await {
@@ -90,7 +92,7 @@ impl Cashier {
         let attach = AttachCheckout { payment_id, session_id: session.id.clone(), url: Some(url.clone()) };
         let payment = saved(self.submit(org.id, Command::AttachCheckout(attach)).await?)?;
         if payment.status == PaymentStatus::Pending {
-            return Ok(OpenCheckout { session_id: session.id, url });
+            return Ok(OpenCheckout { session_id: session.id, url: Some(url) });
         }
         // The seats went meanwhile. Nobody has seen this session; should it be paid all the same, the money goes back.
         if let Err(error) = account.client.expire_checkout_session(&session.id).await {
@@ -102,8 +104,7 @@ impl Cashier {
     /// Lets the seats go; if even that fails, the hold ends by itself. `Ok`: another request has the session meanwhile.
     async fn give_up(&self, org: &OrgRow, payment_id: Uuid, error: StripeError) -> Result<(), CashierError> {
         tracing::warn!(%payment_id, %error, "no Checkout Session was made; the seats are let go");
-        let release = ReleasePayment { payment_id, reason: ReleaseReason::CheckoutRefused };
-        let payment = saved(self.submit(org.id, Command::ReleasePayment(release)).await?)?;
+        let payment = self.release(org.id, payment_id, ReleaseReason::CheckoutRefused, None).await?;
         if payment.status == PaymentStatus::Pending { Ok(()) } else { Err(error.into()) }
     }
 
@@ -126,10 +127,7 @@ impl Cashier {
             },
         };
         match account.client.expire_checkout_session(&session_id).await {
-            Ok(_) => {
-                let release = ReleasePayment { payment_id, reason: ReleaseReason::Replaced };
-                saved(self.submit(org.id, Command::ReleasePayment(release)).await?)?;
-            }
+            Ok(_) => drop(self.release(org.id, payment_id, ReleaseReason::Replaced, None).await?),
             // It is not open any more: what is it?
             Err(error) if error.is_refusal() => {
                 let session = account.client.retrieve_checkout_session(&session_id).await;

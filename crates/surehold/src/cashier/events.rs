@@ -81,7 +81,7 @@ impl Cashier {
             "checkout.session.async_payment_failed" => {
                 let session = event.checkout_session().map_err(unreadable)?;
                 let Some(payment_id) = payment_id(&session) else { return Ok(None) };
-                self.release(org_id, payment_id, ReleaseReason::PaymentFailed, Some(kept)).await
+                self.release(org_id, payment_id, ReleaseReason::PaymentFailed, Some(kept)).await.map(Some)
             }
             "charge.refunded" => {
                 let charge = event.charge().map_err(unreadable)?;
@@ -119,7 +119,7 @@ impl Cashier {
             // The refund's event was faster than the payment's.
             self.learn_from(org_id, account, &payment).await?;
         }
-        self.see_refunds(org_id, account, &payment, &intent, Some(kept)).await
+        self.see_refunds(org_id, account, &payment, &intent, Some(kept)).await.map(Some)
     }
 }
 

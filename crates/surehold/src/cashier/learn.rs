@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use surehold_core::command::{AwaitPayment, Command, ReleasePayment, ReleaseReason, Settle};
 use surehold_core::outcome::PaymentSaved;
-use surehold_core::rows::{Payment, PaymentStatus, StripeEvent};
+use surehold_core::rows::{Payment, StripeEvent};
 use uuid::Uuid;
 
 use super::{Cashier, CashierError, saved};
@@ -61,7 +61,7 @@ impl Cashier {
                 stripe_payment_intent: session.payment_intent.clone(),
             }),
             (SessionStatus::Expired, _) => {
-                return self.release(org_id, payment_id, ReleaseReason::SessionExpired, event).await;
+                return self.release(org_id, payment_id, ReleaseReason::SessionExpired, event).await.map(Some);
             }
             _ => return Ok(None),
         };
@@ -75,14 +75,9 @@ impl Cashier {
         payment_id: Uuid,
         reason: ReleaseReason,
         event: Option<&Arc<StripeEvent>>,
-    ) -> Result<Option<PaymentSaved>, CashierError> {
+    ) -> Result<PaymentSaved, CashierError> {
         let command = Command::ReleasePayment(ReleasePayment { payment_id, reason });
-        saved(self.submit_because(org_id, command, event).await?).map(Some)
-    }
-
-    /// Whether Stripe may know more of a payment than we do.
-    pub fn is_open(payment: &Payment) -> bool {
-        payment.status == PaymentStatus::Pending || payment.status == PaymentStatus::Processing
+        saved(self.submit_because(org_id, command, event).await?)
     }
 }
 

@@ -12,7 +12,7 @@ mod refunds;
 
 use std::sync::Arc;
 
-use surehold_core::command::{Command, Key, Request};
+use surehold_core::command::{Command, Key};
 use surehold_core::outcome::PaymentSaved;
 use surehold_core::rows::{Payment, StripeEvent};
 use surehold_core::{Answer, Outcome};
@@ -23,7 +23,7 @@ pub use error::CashierError;
 pub use events::Heard;
 pub use reconcile::Report;
 
-use crate::desk::{Desk, DeskError};
+use crate::desk::{Desk, DeskError, own_request};
 use crate::store::orgs::OrgRow;
 use crate::store::{Store, payments};
 use crate::stripe::{Account, Accounts};
@@ -70,18 +70,11 @@ impl Cashier {
         command: Command,
         event: Option<&Arc<StripeEvent>>,
     ) -> Result<Outcome, DeskError> {
-        let key = match event {
-            Some(event) => Key::Given(event.id.clone()),
-            None => Key::Made(format!("made_{}", Uuid::now_v7().simple())),
-        };
-        let request = Request {
-            command_id: Uuid::now_v7(),
-            principal: Arc::from(PRINCIPAL),
-            on_behalf_of: None,
-            key,
-            stripe_event: event.cloned(),
-            command,
-        };
+        let mut request = own_request(PRINCIPAL, command);
+        if let Some(event) = event {
+            request.key = Key::Given(event.id.clone());
+            request.stripe_event = Some(event.clone());
+        }
         self.desk.submit(org_id, request).await
     }
 }

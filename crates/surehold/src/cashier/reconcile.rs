@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use surehold_core::command::{Command, FlagPayment};
-use surehold_core::rows::{Payment, RefundStatus};
+use surehold_core::rows::{Payment, Refund, RefundStatus};
 
 use super::{Cashier, CashierError};
 use crate::desk::DeskError;
@@ -70,7 +70,7 @@ impl Cashier {
             let Some(intent) = payment.stripe_payment_intent.clone() else { continue };
             report.asked += 1;
             match self.see_refunds(org.id, &account, &payment, &intent, None).await {
-                Ok(saved) => report.changed += usize::from(saved.is_some_and(|saved| saved.changed)),
+                Ok(saved) => report.changed += usize::from(saved.changed),
                 Err(error) => report.note(&payment, &error),
             }
         }
@@ -79,9 +79,26 @@ impl Cashier {
 
     /// Sends what was requested, and asks about what Stripe has not brought to an end.
     pub async fn push_refunds(&self, org: &OrgRow) -> Result<Report, CashierError> {
+        self.push_open_refunds(org, |_| true).await
+    }
+
+    /// The same, if there is one that Stripe has not heard of. What Stripe has not brought to an end can wait for the
+    /// reconciliation.
+    pub async fn push_requested_refunds(&self, org: &OrgRow) -> Result<Report, CashierError> {
+        self.push_open_refunds(org, |open| open.iter().any(|refund| refund.status == RefundStatus::Requested)).await
+    }
+
+    async fn push_open_refunds(
+        &self,
+        org: &OrgRow,
+        are_due: impl FnOnce(&[Refund]) -> bool,
+    ) -> Result<Report, CashierError> {
         let Some(account) = self.account(org) else { return Ok(Report::default()) };
         let mut report = Report::default();
         let open = payments::open_refunds(&*self.store.read().await?, org.id).await?;
+        if !are_due(&open) {
+            return Ok(report);
+        }
         for refund in open {
             report.refunds += 1;
             match self.push_refund(org.id, &account, &refund).await {
@@ -99,12 +116,6 @@ impl Cashier {
             }
         }
         Ok(report)
-    }
-
-    /// Whether an organisation has refunds that Stripe has not heard of.
-    pub async fn has_requested_refunds(&self, org: &OrgRow) -> Result<bool, CashierError> {
-        let open = payments::open_refunds(&*self.store.read().await?, org.id).await?;
-        Ok(open.iter().any(|refund| refund.status == RefundStatus::Requested))
     }
 
     async fn ask_about(&self, org: &OrgRow, account: &Account, all: &[Payment]) -> Result<Report, CashierError> {

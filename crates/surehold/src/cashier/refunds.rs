@@ -26,14 +26,8 @@ impl Cashier {
         let Some(payment) = self.payment(org_id, refund.payment_id).await? else { return Ok(()) };
         // Money that was taken elsewhere goes back there, by an operator's hand.
         let Some(intent) = payment.stripe_payment_intent.clone() else { return Ok(()) };
-        let may_be_made = refund.created_at < Timestamp::now() - KEY_IS_SAFE;
-        if refund.status == RefundStatus::Requested && !may_be_made {
+        if refund.status == RefundStatus::Requested && !is_made(account, refund, &intent).await? {
             self.send_refund(org_id, account, refund, &intent).await?;
-        } else if refund.status == RefundStatus::Requested {
-            let made = account.client.list_refunds(&intent).await?;
-            if !made.iter().any(|made| ours(made) == Some(refund.id)) {
-                self.send_refund(org_id, account, refund, &intent).await?;
-            }
         }
         self.see_refunds(org_id, account, &payment, &intent, None).await.map(drop)
     }
@@ -81,11 +75,11 @@ impl Cashier {
         payment: &Payment,
         intent: &str,
         event: Option<&Arc<StripeEvent>>,
-    ) -> Result<Option<PaymentSaved>, CashierError> {
+    ) -> Result<PaymentSaved, CashierError> {
         let refunds = account.client.list_refunds(intent).await?;
         let refunds = refunds.iter().map(seen).collect();
         let command = Command::SeeRefunds(SeeRefunds { payment_id: payment.id, refunds });
-        saved(self.submit_because(org_id, command, event).await?).map(Some)
+        saved(self.submit_because(org_id, command, event).await?)
     }
 
     /// The payment that Stripe's intent is about.
@@ -109,6 +103,16 @@ impl Cashier {
             None => Ok(None),
         }
     }
+}
+
+/// Whether a refund that is to be sent is known to be made. While its key is safe nobody needs to know: sending it again
+/// makes no second one.
+async fn is_made(account: &Account, refund: &Refund, intent: &str) -> Result<bool, CashierError> {
+    if refund.created_at >= Timestamp::now() - KEY_IS_SAFE {
+        return Ok(false);
+    }
+    let made = account.client.list_refunds(intent).await?;
+    Ok(made.iter().any(|made| ours(made) == Some(refund.id)))
 }
 
 fn seen(refund: &stripe::Refund) -> SeenRefund {

@@ -7,18 +7,18 @@ use serde_json::json;
 
 use super::database::{self, Database};
 use super::output::say;
-use crate::cashier::{Cashier, Report};
+use crate::cashier::{Cashier, CashierError, Report};
 use crate::config::Common;
 use crate::desk::{Desk, DeskOptions};
-use crate::store::orgs;
 use crate::stripe::StripeArgs;
+use crate::workers::for_each_org;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Asks Stripe about every open payment, about those that ended without money, and about the refunds of paid ones, and does \
 what its answers say: a webhook that was lost is made up for. The server does the same by itself, every few minutes; run \
 this after an outage, or to see at once. Safe at any time, and any number of times.\n\n\
-Exit code 0: all is known. 1: Stripe did not answer for some.\n\n  \
+Exit code 0: all is known. 1: Stripe did not answer for some, or the log says what else went wrong.\n\n  \
 surehold reconcile --hours 72")]
 pub struct ReconcileArgs {
     /// How far back to ask about payments that ended, and about refunds of paid ones.
@@ -45,16 +45,18 @@ pub async fn run(args: ReconcileArgs) -> anyhow::Result<ExitCode> {
         let store = database.store(&args.common.store(&database.url)).await?;
         let desk = Desk::new(store.clone(), DeskOptions::default());
         let cashier = Cashier::new(store.clone(), desk, accounts);
-        let mut report = Report::default();
-        let open = orgs::open(&*store.read().await?).await?;
-        for org in open {
-            report = report.and(cashier.reconcile(&org, since).await?);
-            report = report.and(cashier.reconcile_refunds(&org, since).await?);
-            report = report.and(cashier.push_refunds(&org).await?);
-        }
+        let cashier = &cashier;
+        let looks = for_each_org(&store, "reconciliation", |org| async move {
+            let report = cashier.reconcile(&org, since).await?;
+            let report = report.and(cashier.reconcile_refunds(&org, since).await?);
+            Ok::<Report, CashierError>(report.and(cashier.push_refunds(&org).await?))
+        });
+        let looks = looks.await?;
         store.close();
+        let is_all_known = looks.iter().all(|look| look.as_ref().is_ok_and(|report| report.failed == 0));
+        let report = looks.into_iter().flatten().fold(Report::default(), Report::and);
         tell(&report, args.json)?;
-        Ok(if report.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if is_all_known { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
     .await
 }

@@ -120,16 +120,14 @@ async fn in_transaction(
 async fn load_without_due(client: &Object, jobs: &mut [Job]) -> Result<Vec<Loaded>, StoreError> {
     jobs.sort_by_key(|job| job.org_id);
     let mut plans = plans_of(jobs);
-    for again in 0.. {
-        resolve(client, &mut plans).await?;
-        let mut loaded = match load(client, &plans, Locks::Take).await {
+    let mut again = 0;
+    loop {
+        let mut loaded = match resolve_and_load(client, &mut plans, Locks::Take).await {
             // Somebody else has locked a row of a hold that is due. These jobs need not wait for it: they find its
             // seats held, and the worker ends it.
-            Err(error) if again > 0 && is_lock_timeout(&error) => {
+            Err(error) if again > 0 && error.is_lock_timeout() => {
                 client.batch_execute("ROLLBACK").await?;
-                let mut plans = plans_of(jobs);
-                resolve(client, &mut plans).await?;
-                return load(client, &plans, Locks::Take).await;
+                return resolve_and_load(client, &mut plans_of(jobs), Locks::Take).await;
             }
             result => result?,
         };
@@ -143,16 +141,17 @@ async fn load_without_due(client: &Object, jobs: &mut [Job]) -> Result<Vec<Loade
             return Ok(loaded);
         }
         client.batch_execute("ROLLBACK").await?;
+        again += 1;
     }
-    unreachable!("the loop ends by itself")
 }
 
-fn is_lock_timeout(error: &StoreError) -> bool {
-    match error {
-        StoreError::ContactLocked => true,
-        StoreError::Query(error) => classify(error) == Failure::LockTimeout,
-        _ => false,
-    }
+async fn resolve_and_load(
+    client: &Object,
+    plans: &mut [(Uuid, Plan)],
+    locks: Locks,
+) -> Result<Vec<Loaded>, StoreError> {
+    resolve(client, plans).await?;
+    load(client, plans, locks).await
 }
 
 /// Remembers which slots have no seat left.
@@ -174,9 +173,7 @@ fn note_full(shared: &Shared, decided: &[Loaded], jobs: &[Job]) {
 pub(super) async fn peek(shared: &Shared, jobs: &mut [Job]) -> Result<Vec<Option<Result<Outcome, Refusal>>>, Fault> {
     let client = shared.store.command().await?;
     jobs.sort_by_key(|job| job.org_id);
-    let mut plans = plans_of(jobs);
-    resolve(&client, &mut plans).await?;
-    let mut scratch = load(&client, &plans, Locks::Without).await?;
+    let mut scratch = resolve_and_load(&client, &mut plans_of(jobs), Locks::Without).await?;
     if scratch.iter().any(|loaded| !loaded.due.is_empty()) {
         // A hold has come to its end: its slot is not as full as it looks.
         return Ok(jobs.iter().map(|_| None).collect());

@@ -79,6 +79,7 @@ async fn after(fault: Fault, group: Vec<Job>) -> Vec<Vec<Job>> {
             halves(still_trying(group))
         }
         Fault::Statement(Failure::LockTimeout, why) => apart(group, &why, |needs| {
+            // Not by payment: many may be of the one slot that is locked, and each group would wait for it in turn.
             let first = needs.slots.first().or(needs.bookings.first()).or(needs.contacts.first());
             first.or(needs.offerings_to_lock.first()).copied()
         }),

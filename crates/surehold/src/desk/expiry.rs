@@ -1,12 +1,11 @@
 //! Holds that have come to their end, on slots that a batch has locked: they end before anything is decided, so that
 //! no command finds seats taken by a hold that is over.
 
-use std::sync::Arc;
-
-use surehold_core::command::{Command, ExpireHold, Key, Request};
+use surehold_core::command::{Command, ExpireHold, Request};
 use surehold_core::{Fresh, decide};
 use uuid::Uuid;
 
+use super::own_request;
 use crate::store::load::Loaded;
 
 /// Who ends holds, in the journal.
@@ -14,14 +13,7 @@ pub const PRINCIPAL: &str = "system:expiry";
 
 /// The command that ends the holds of a payment, if they are due.
 pub fn expire_hold(payment_id: Uuid) -> Request {
-    Request {
-        command_id: Uuid::now_v7(),
-        principal: Arc::from(PRINCIPAL),
-        on_behalf_of: None,
-        key: Key::Made(format!("made_{}", Uuid::now_v7().simple())),
-        stripe_event: None,
-        command: Command::ExpireHold(ExpireHold { payment_id }),
-    }
+    own_request(PRINCIPAL, Command::ExpireHold(ExpireHold { payment_id }))
 }
 
 /// Ends the holds that are due, as far as all their rows are locked.

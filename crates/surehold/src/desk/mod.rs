@@ -15,6 +15,7 @@ mod expiry;
 mod full_hint;
 mod lane;
 mod options;
+mod own_request;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ use uuid::Uuid;
 pub use error::DeskError;
 pub use expiry::expire_hold;
 pub use options::{CommitMode, DeskOptions};
+pub use own_request::{made_key, own_request};
 
 use crate::store::Store;
 

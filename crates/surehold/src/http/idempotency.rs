@@ -4,9 +4,9 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderName;
 use axum::http::request::Parts;
 use surehold_core::command::Key;
-use uuid::Uuid;
 
 use super::error::ApiError;
+use crate::desk::made_key;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// What callers of the seed's discussion route send.
@@ -27,7 +27,7 @@ impl IdempotencyKey {
     pub fn key(self) -> Key {
         match self.0 {
             Some(key) => Key::Given(key),
-            None => Key::Made(format!("made_{}", Uuid::now_v7().simple())),
+            None => made_key(),
         }
     }
 

@@ -6,8 +6,12 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Says that this answer was given before and nothing was done now.
-pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// The header that says so if an answer was given before and nothing was done now.
+pub fn replay_header(replayed: bool) -> Option<[(HeaderName, HeaderValue); 1]> {
+    replayed.then_some([(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"))])
+}
 
 /// The envelope of a success.
 #[derive(Serialize, ToSchema)]
@@ -82,10 +86,6 @@ impl<T> Reply<T> {
 
 impl<T: Serialize> IntoResponse for Reply<T> {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(self.body)).into_response();
-        if self.replayed {
-            response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
-        }
-        response
+        (self.status, replay_header(self.replayed), Json(self.body)).into_response()
     }
 }

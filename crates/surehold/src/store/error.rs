@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::constraints::{Failure, classify};
+
 /// A failure of the database or of the way to it.
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -29,6 +31,15 @@ impl From<deadpool_postgres::PoolError> for StoreError {
 }
 
 impl StoreError {
+    /// Whether a row stayed locked by another session for longer than `lock_timeout`.
+    pub fn is_lock_timeout(&self) -> bool {
+        match self {
+            StoreError::ContactLocked => true,
+            StoreError::Query(error) => classify(error) == Failure::LockTimeout,
+            _ => false,
+        }
+    }
+
     /// Whether the same call may succeed soon.
     pub fn is_unavailable(&self) -> bool {
         match self {

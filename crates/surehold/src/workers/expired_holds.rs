@@ -5,10 +5,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
+use uuid::Uuid;
 
-use super::every;
+use super::{every, for_each_org};
 use crate::desk::{Desk, DeskError, expire_hold};
-use crate::store::{Store, StoreError, orgs, payments};
+use crate::store::{Store, StoreError, payments};
 
 /// How often it is looked for holds that are due: well below the five seconds of law 8.
 const EVERY: Duration = Duration::from_secs(2);
@@ -22,16 +23,17 @@ pub async fn run(store: Store, desk: Desk, stop: impl Future<Output = ()>) {
 
 /// One look at all open organisations. Says how many holds were due.
 pub async fn expire_once(store: &Store, desk: &Desk) -> Result<usize, StoreError> {
-    let open = orgs::open(&*store.read().await?).await?;
-    let mut found = 0;
-    for org in open {
-        let due = payments::due(&*store.read().await?, org.id).await?;
-        found += due.len();
-        let ends = stream::iter(due).map(|id| desk.submit(org.id, expire_hold(id))).buffer_unordered(AT_ONCE);
-        let failed: Vec<DeskError> = ends.filter_map(|result| async { result.err() }).collect().await;
-        if let Some(error) = failed.first() {
-            tracing::warn!(org = %org.id, failed = failed.len(), %error, "could not end holds; trying again");
-        }
+    let found = for_each_org(store, "expired holds", |org| expire_org(store, desk, org.id)).await?;
+    Ok(found.into_iter().flatten().sum())
+}
+
+async fn expire_org(store: &Store, desk: &Desk, org_id: Uuid) -> Result<usize, StoreError> {
+    let due = payments::due(&*store.read().await?, org_id).await?;
+    let found = due.len();
+    let ends = stream::iter(due).map(|id| desk.submit(org_id, expire_hold(id))).buffer_unordered(AT_ONCE);
+    let failed: Vec<DeskError> = ends.filter_map(|result| async { result.err() }).collect().await;
+    if let Some(error) = failed.first() {
+        tracing::warn!(org = %org_id, failed = failed.len(), %error, "could not end holds; trying again");
     }
     Ok(found)
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::every;
-use crate::cashier::{Cashier, CashierError, Report};
-use crate::store::{Store, orgs};
+use super::{every, for_each_org};
+use crate::cashier::{Cashier, CashierError};
+use crate::store::{Store, StoreError};
 
 /// How often refunds are sent.
 const REFUNDS_EVERY: Duration = Duration::from_secs(2);
@@ -20,49 +20,42 @@ const LOOK_BACK_AT_START: SignedDuration = SignedDuration::from_hours(72);
 
 /// Sends refunds until `stop` is ready.
 pub async fn send_refunds(store: Store, cashier: Cashier, stop: impl Future<Output = ()>) {
-    every(REFUNDS_EVERY, "refunds", stop, || async {
-        let mut report = Report::default();
-        let open = orgs::open(&*store.read().await?).await?;
-        for org in open {
-            // One that Stripe has not finished is asked about by `reconcile`.
-            if cashier.has_requested_refunds(&org).await? {
-                report = report.and(cashier.push_refunds(&org).await?);
-            }
-        }
-        Ok::<Report, CashierError>(report)
+    let (store, cashier) = (&store, &cashier);
+    every(REFUNDS_EVERY, "refunds", stop, || {
+        for_each_org(store, "refunds", |org| async move { cashier.push_requested_refunds(&org).await })
     })
     .await;
 }
 
 /// Settles what was paid in its last moment, until `stop` is ready.
 pub async fn settle_ending(store: Store, cashier: Cashier, stop: impl Future<Output = ()>) {
-    every(ENDING_EVERY, "ending checkouts", stop, || async {
-        let open = orgs::open(&*store.read().await?).await?;
-        for org in open {
-            cashier.settle_ending(&org).await?;
-        }
-        Ok::<(), CashierError>(())
+    let (store, cashier) = (&store, &cashier);
+    every(ENDING_EVERY, "ending checkouts", stop, || {
+        for_each_org(store, "ending checkouts", |org| async move { cashier.settle_ending(&org).await })
     })
     .await;
 }
 
 /// Asks Stripe about payments of which it may know more, until `stop` is ready.
 pub async fn reconcile(store: Store, cashier: Cashier, pause: Duration, stop: impl Future<Output = ()>) {
+    let (store, cashier) = (&store, &cashier);
     let since = Mutex::new(Timestamp::now() - LOOK_BACK_AT_START);
     every(pause, "reconciliation", stop, || async {
         let started = Timestamp::now();
         let from = *since.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let open = orgs::open(&*store.read().await?).await?;
-        for org in open {
+        let looks = for_each_org(store, "reconciliation", |org| async move {
             let report = cashier.reconcile(&org, from).await?.and(cashier.push_refunds(&org).await?);
-            if report.failed > 0 {
-                return Err(CashierError::Unexpected(format!("{} payments have to wait", report.failed)));
+            match report.failed {
+                0 => Ok(()),
+                failed => Err(CashierError::Unexpected(format!("{failed} payments have to wait"))),
             }
+        });
+        if looks.await?.iter().all(Result::is_ok) {
+            // What ends while this goes on is asked about at the next time, and once more for safety.
+            let overlap = SignedDuration::try_from(pause * 2).unwrap_or(LOOK_BACK_AT_START);
+            *since.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = started - overlap;
         }
-        // What ends while this goes on is asked about at the next time, and once more for safety.
-        let overlap = SignedDuration::try_from(pause * 2).unwrap_or(LOOK_BACK_AT_START);
-        *since.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = started - overlap;
-        Ok(())
+        Ok::<(), StoreError>(())
     })
     .await;
 }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use surehold_core::command::{Cancel, Command, Key, Request};
+use surehold_core::command::{Cancel, Command, Request};
 use surehold_core::{Answer, Refusal};
 use uuid::Uuid;
 
-use super::every;
-use crate::desk::{Desk, DeskError};
-use crate::store::{Store, StoreError, bookings, orgs};
+use super::{every, for_each_org};
+use crate::desk::{Desk, DeskError, own_request};
+use crate::store::{Store, StoreError, bookings};
 
 /// Commands under way at once. The desk commits those that wait together in one transaction.
 const AT_ONCE: usize = 64;
@@ -76,19 +76,13 @@ pub async fn cancel_bookings_of(
 }
 
 fn cancel(booking_id: Uuid, principal: Arc<str>, on_behalf_of: Option<&str>) -> Request {
-    Request {
-        command_id: Uuid::now_v7(),
-        principal,
-        on_behalf_of: on_behalf_of.map(str::to_owned),
-        key: Key::Made(format!("made_{}", Uuid::now_v7().simple())),
-        stripe_event: None,
-        command: Command::Cancel(Cancel {
-            booking_id,
-            by_student: false,
-            return_credit: true,
-            reason: Some("the session was cancelled".to_owned()),
-        }),
-    }
+    let command = Command::Cancel(Cancel {
+        booking_id,
+        by_student: false,
+        return_credit: true,
+        reason: Some("the session was cancelled".to_owned()),
+    });
+    Request { on_behalf_of: on_behalf_of.map(str::to_owned), ..own_request(principal, command) }
 }
 
 /// Looks for cancelled sessions with active bookings, org by org, until `stop` is ready.
@@ -96,16 +90,9 @@ pub async fn resume(store: Store, desk: Desk, stop: impl Future<Output = ()>) {
     every(EVERY, "unfinished cancellations", stop, || resume_once(&store, &desk)).await;
 }
 
-/// One look at all open organisations; finishes what it finds. What goes wrong with one is logged and does
-/// not keep the others waiting.
+/// One look at all open organisations; finishes what it finds.
 pub async fn resume_once(store: &Store, desk: &Desk) -> Result<(), StoreError> {
-    let open = orgs::open(&*store.read().await?).await?;
-    for org in open {
-        if let Err(error) = resume_org(store, desk, org.id).await {
-            tracing::warn!(org = %org.id, %error, "could not go on with unfinished cancellations; trying again");
-        }
-    }
-    Ok(())
+    for_each_org(store, "unfinished cancellations", |org| resume_org(store, desk, org.id)).await.map(drop)
 }
 
 async fn resume_org(store: &Store, desk: &Desk, org_id: Uuid) -> Result<(), StoreError> {

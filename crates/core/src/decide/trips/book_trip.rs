@@ -2,10 +2,10 @@
 //! that it settled are the answer; the same payment always has the same bookings.
 
 use super::items::{self, Cutoff};
-use super::rows::{describe, money_left};
+use super::rows::money_left;
 use crate::command::BookTrip;
 use crate::decide::{Act, Stop};
-use crate::outcome::{Answer, Outcome, TripBooked};
+use crate::outcome::{Answer, Outcome, TripBooked, TripBooking};
 use crate::refusal::Refusal;
 use crate::rows::{BookingStatus, Payment, TripStatus};
 
@@ -65,7 +65,7 @@ fn again(act: &mut Act<'_>, c: &BookTrip, payment: &Payment) -> Result<Outcome, 
     if payment.trip_id != Some(c.trip_id) || !items::same(&c.items, &bookings) {
         return Err(Refusal::PaymentUsed.into());
     }
-    let bookings = bookings.into_iter().map(describe).collect();
+    let bookings = bookings.into_iter().map(TripBooking::from).collect();
     let answer = TripBooked { trip_id: c.trip_id, payment_id: payment.id, bookings };
     act.given_before(payment, Answer::TripBooked(answer))
 }

@@ -3,11 +3,10 @@
 use jiff::SignedDuration;
 
 use super::items::{self, Cutoff, Priced};
-use super::rows::describe;
 use crate::command::HoldTrip;
 use crate::decide::act::text;
 use crate::decide::{Act, Stop};
-use crate::outcome::{Answer, Outcome, TripHeld};
+use crate::outcome::{Answer, Outcome, TripBooking, TripHeld};
 use crate::refusal::Refusal;
 use crate::rows::{
     BookingStatus, CheckoutLine, CheckoutRequest, Payment, PaymentSource, PaymentStatus, Trip, TripStatus,
@@ -70,7 +69,7 @@ fn open_checkout(act: &mut Act<'_>, c: &HoldTrip, trip: &Trip) -> Result<Option<
     if !items::same(&c.items, &bookings) || open.pay_until.is_none_or(|until| until <= act.now) {
         return Err(Refusal::CheckoutOpen { payment_id: open.id }.into());
     }
-    let bookings = bookings.into_iter().map(describe).collect();
+    let bookings = bookings.into_iter().map(TripBooking::from).collect();
     let answer = Answer::TripHeld(held(&open, bookings));
     act.given_before(&open, answer).map(Some)
 }
@@ -121,7 +120,7 @@ fn line(item: &Priced) -> CheckoutLine {
     }
 }
 
-fn held(payment: &Payment, bookings: Vec<crate::outcome::TripBooking>) -> TripHeld {
+fn held(payment: &Payment, bookings: Vec<TripBooking>) -> TripHeld {
     TripHeld {
         trip_id: payment.trip_id.unwrap_or_default(),
         payment_id: payment.id,

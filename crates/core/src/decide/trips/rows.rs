@@ -203,7 +203,7 @@ impl Act<'_> {
             } else {
                 self.ledger.hold_seats(item.slot.id, item.guests);
             }
-            made.push(describe(&booking));
+            made.push(TripBooking::from(&booking));
             self.make_booking(event, booking);
         }
         made
@@ -256,17 +256,6 @@ pub(in crate::decide) fn refundable(act: &Act<'_>, payment: &Payment, booking: &
 
 fn going_back<'a>(act: &'a Act<'_>, payment: &Payment) -> impl Iterator<Item = &'a Refund> {
     act.ledger.refunds_of(payment.id).filter(|refund| refund.status != RefundStatus::Failed)
-}
-
-pub(super) fn describe(booking: &Booking) -> TripBooking {
-    TripBooking {
-        id: booking.id,
-        reference: booking.code.clone(),
-        offering_id: booking.offering_id,
-        slot_id: booking.slot_id,
-        guests: booking.guests,
-        status: booking.status,
-    }
 }
 
 fn saved(payment: &Payment, changed: bool) -> PaymentSaved {

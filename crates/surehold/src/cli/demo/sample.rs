@@ -1,7 +1,6 @@
 //! The sample school: sessions ahead of today, and a few students with credits. All through the desk.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use anyhow::Context;
 use jiff::ToSpan;
@@ -12,7 +11,7 @@ use surehold_core::{Answer, Refusal};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::desk::{Desk, DeskError};
+use crate::desk::{Desk, DeskError, own_request};
 use crate::store::demo::upcoming_sessions;
 use crate::store::offerings::{Catalogue, catalogue};
 use crate::store::orgs::OrgRow;
@@ -171,14 +170,7 @@ async fn take_a_seat(desk: &Desk, org: &OrgRow, contact_id: Uuid, slot_id: Uuid)
 }
 
 pub(super) async fn submit(desk: &Desk, org_id: Uuid, key: String, command: Command) -> Result<Answer, DeskError> {
-    let request = Request {
-        command_id: Uuid::now_v7(),
-        principal: Arc::from("system:demo"),
-        on_behalf_of: None,
-        key: Key::Given(key),
-        stripe_event: None,
-        command,
-    };
+    let request = Request { key: Key::Given(key), ..own_request("system:demo", command) };
     desk.submit(org_id, request).await.map(|outcome| outcome.answer)
 }
 

@@ -1,6 +1,5 @@
 //! What both imports share: sending a command until there is an answer, and running many rows at once.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Object;
@@ -8,12 +7,11 @@ use futures::{StreamExt, stream};
 use indicatif::ProgressBar;
 use surehold_core::command::{Command, Key, Request};
 use surehold_core::{Answer, Refusal};
-use uuid::Uuid;
 
 use super::report::Report;
 use super::table::{Lines, Problem};
 use crate::cli::progress;
-use crate::desk::{Desk, DeskError};
+use crate::desk::{Desk, DeskError, made_key, own_request};
 use crate::store::import_rows::PRINCIPAL;
 use crate::store::offerings::Catalogue;
 use crate::store::orgs::OrgRow;
@@ -99,17 +97,10 @@ impl Importer {
 
     /// Sends a command. Without a key, its own nature makes a repeat harmless.
     pub async fn submit(&self, command: Command, key: Option<String>) -> Result<Result<Answer, Refusal>, Stop> {
-        let key = key.map_or_else(|| Key::Made(format!("made_{}", Uuid::now_v7().simple())), Key::Given);
+        let key = key.map_or_else(made_key, Key::Given);
         let mut attempt = 0;
         loop {
-            let request = Request {
-                command_id: Uuid::now_v7(),
-                principal: Arc::from(PRINCIPAL),
-                on_behalf_of: None,
-                key: key.clone(),
-                stripe_event: None,
-                command: command.clone(),
-            };
+            let request = Request { key: key.clone(), ..own_request(PRINCIPAL, command.clone()) };
             match self.desk.submit(self.org.id, request).await {
                 Ok(outcome) => return Ok(Ok(outcome.answer)),
                 Err(DeskError::Refused(refusal)) => return Ok(Err(refusal)),

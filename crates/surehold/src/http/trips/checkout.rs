@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Serialize;
 use surehold_core::Refusal;
 use surehold_core::command::{Command, HoldTrip, Key};
-use surehold_core::outcome::TripHeld;
-use surehold_core::rows::{Booking, BookingStatus, Payment, PaymentStatus};
+use surehold_core::outcome::TripBooking;
+use surehold_core::rows::{BookingStatus, Payment, PaymentStatus};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::TripError;
-use super::items::{self, TripItemRequest};
+use super::items::{self, TRIP_ID, TripItemRequest};
 use super::traveller::{Traveller, by_key, url};
-use crate::cashier::{Cashier, CashierError, Closed};
+use crate::cashier::{CashierError, Closed};
 use crate::http::access::Access;
 use crate::http::app::{App, expect_answer};
 use crate::http::body::JsonFields;
@@ -26,10 +26,9 @@ use crate::http::error::{ApiError, ErrorBody};
 use crate::http::fields::Name;
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::kinds;
-use crate::http::reply::IDEMPOTENT_REPLAYED;
-use crate::store::payments;
+use crate::http::reply::replay_header;
+use crate::store::{StoreError, payments};
 
-const TRIP_ID: Name = Name(&["tripId", "trip_id"]);
 const SUCCESS_URL: Name = Name(&["successUrl", "success_url"]);
 const CANCEL_URL: Name = Name(&["cancelUrl", "cancel_url"]);
 const CUSTOMER_EMAIL: Name = Name(&["email", "customerEmail", "customer_email"]);
@@ -104,11 +103,11 @@ pub struct TripBookingJson {
     pub status: BookingStatus,
 }
 
-impl From<&Booking> for TripBookingJson {
-    fn from(booking: &Booking) -> TripBookingJson {
+impl From<TripBooking> for TripBookingJson {
+    fn from(booking: TripBooking) -> TripBookingJson {
         TripBookingJson {
             id: booking.id,
-            reference: booking.code.clone(),
+            reference: booking.reference,
             experience_id: booking.offering_id,
             slot_id: booking.slot_id,
             guest_count: booking.guests,
@@ -227,52 +226,41 @@ async fn hold_and_open(
         Err(error) => return Err(error.into()),
     };
     let replayed = outcome.replayed;
-    let held = expect_answer!(outcome, TripHeld)?;
-    // A repeat long afterwards is told of its own session, whatever became of that.
-    let known = app.cashier.payment(org.id, held.payment_id).await?.and_then(|payment| payment.stripe_session_id);
-    if known.is_none() {
-        match app.cashier.open_checkout(org, held.payment_id).await {
-            Ok(_) => {}
-            Err(CashierError::Over) => return Ok(Round::Over),
-            // It was held a while ago, and Stripe was not asked in time: it has to be held anew.
-            Err(CashierError::Refused(_)) if replayed => return Ok(Round::Over),
-            Err(error) => return Err(error.into()),
-        }
+    let mut held = expect_answer!(outcome, TripHeld)?;
+    let checkout = match app.cashier.open_checkout(org, held.payment_id).await {
+        Ok(checkout) => checkout,
+        Err(CashierError::Over) => return Ok(Round::Over),
+        // It was held a while ago, and Stripe was not asked in time: it has to be held anew.
+        Err(CashierError::Refused(_)) if replayed => return Ok(Round::Over),
+        Err(error) => return Err(error.into()),
+    };
+    if replayed {
+        // The answer is of then; they may stand elsewhere by now.
+        held.bookings = bookings_of(app, org.id, held.payment_id).await?;
     }
-    opened(app, org.id, &held, replayed).await.map(Round::Answer)
+    let body = CheckoutOpened {
+        success: true,
+        checkout_url: checkout.url,
+        session_id: checkout.session_id,
+        payment_id: held.payment_id,
+        trip_id: held.trip_id,
+        expires_at: held.pay_until,
+        amount: held.amount_minor,
+        currency: held.currency,
+        bookings: held.bookings.into_iter().map(TripBookingJson::from).collect(),
+    };
+    let status = if replayed { StatusCode::OK } else { StatusCode::CREATED };
+    Ok(Round::Answer((status, replay_header(replayed), Json(body)).into_response()))
 }
 
 fn refused(refusal: Refusal) -> TripError {
     ApiError::from(refusal).into()
 }
 
-async fn opened(app: &App, org_id: Uuid, held: &TripHeld, replayed: bool) -> Result<Response, TripError> {
-    let payment = app.cashier.payment(org_id, held.payment_id).await?;
-    let Some((payment, session_id)) = payment.and_then(|p| p.stripe_session_id.clone().map(|id| (p, id))) else {
-        return Err(CashierError::Over.into());
-    };
-    let body = CheckoutOpened {
-        success: true,
-        checkout_url: payment.checkout_url.clone().filter(|_| payment.status == PaymentStatus::Pending),
-        session_id,
-        payment_id: held.payment_id,
-        trip_id: held.trip_id,
-        expires_at: held.pay_until,
-        amount: held.amount_minor,
-        currency: held.currency.clone(),
-        bookings: bookings_of(app, org_id, held.payment_id).await?,
-    };
-    let status = if replayed { StatusCode::OK } else { StatusCode::CREATED };
-    let mut response = (status, Json(body)).into_response();
-    if replayed {
-        response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
-    }
-    Ok(response)
-}
-
-pub(super) async fn bookings_of(app: &App, org_id: Uuid, payment_id: Uuid) -> Result<Vec<TripBookingJson>, TripError> {
+/// The bookings of a payment, as they stand at present.
+pub(super) async fn bookings_of(app: &App, org_id: Uuid, payment_id: Uuid) -> Result<Vec<TripBooking>, StoreError> {
     let bookings = payments::bookings_of(&*app.store.read().await?, org_id, payment_id).await?;
-    Ok(bookings.iter().map(TripBookingJson::from).collect())
+    Ok(bookings.iter().map(TripBooking::from).collect())
 }
 
 /// Where a checkout stands.
@@ -336,24 +324,25 @@ pub async fn see_checkout(
         mine.ok_or_else(|| ApiError::not_found("CHECKOUT_NOT_FOUND", "There is no such checkout.").into())
     };
     let mut payment = find().await?;
-    if Cashier::is_open(&payment) {
+    if payment.status.is_open() {
         match app.cashier.learn(&org, &payment).await {
             Ok(()) => payment = find().await?,
             // What we know is what we can say.
             Err(error) => tracing::warn!(payment = %payment.id, %error, "could not ask Stripe about a checkout"),
         }
     }
+    let bookings = bookings_of(&app, org.id, payment.id).await?;
     Ok(Json(CheckoutState {
         success: true,
         status: payment.status,
-        checkout_url: payment.checkout_url.clone().filter(|_| payment.status == PaymentStatus::Pending),
-        session_id: session_id.clone(),
+        checkout_url: payment.checkout_url.filter(|_| payment.status == PaymentStatus::Pending),
+        session_id,
         payment_id: payment.id,
         trip_id: payment.trip_id,
         amount: payment.amount_minor,
         refunded: payment.refunded_minor,
-        currency: payment.currency.clone(),
-        reason: payment.reason.clone(),
-        bookings: bookings_of(&app, org.id, payment.id).await?,
+        currency: payment.currency,
+        reason: payment.reason,
+        bookings: bookings.into_iter().map(TripBookingJson::from).collect(),
     }))
 }

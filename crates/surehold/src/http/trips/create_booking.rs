@@ -13,9 +13,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::TripError;
-use super::items::{self, TripItemRequest, WantedItem};
+use super::checkout::bookings_of;
+use super::items::{self, TRIP_ID, TripItemRequest, WantedItem};
 use super::traveller::{USER_ID, by_key};
-use crate::cashier::Cashier;
 use crate::http::access::Access;
 use crate::http::app::{App, expect_answer};
 use crate::http::body::JsonFields;
@@ -23,10 +23,8 @@ use crate::http::error::{ApiError, ErrorBody};
 use crate::http::fields::{Fields, Name};
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::kinds;
-use crate::store::payments;
 
 const PAYMENT_ID: Name = Name(&["paymentId", "payment_id"]);
-const TRIP_ID: Name = Name(&["tripId", "trip_id"]);
 
 /// A paid trip to be booked.
 #[derive(ToSchema)]
@@ -81,7 +79,7 @@ pub struct BookingsCreated {
 }
 
 impl BookingsCreated {
-    /// As they were when the trip was booked.
+    /// The same, as callers see it.
     pub fn of(booked: TripBooked) -> BookingsCreated {
         let bookings = booked.bookings.into_iter().map(|booking| CreatedBooking {
             id: booking.id,
@@ -144,24 +142,17 @@ pub async fn create_booking_function(
     let payment = payment.filter(|payment| payment.contact_id == contact_id);
     let payment = payment.ok_or_else(|| ApiError::from(Refusal::PaymentNotFound))?;
     let items = request.items(&app, org.id).await?;
-    if Cashier::is_open(&payment) {
+    if payment.status.is_open() {
         app.cashier.learn(&org, &payment).await.map_err(|error| TripError::from(error).of_transaction())?;
     }
     let command = Command::BookTrip(BookTrip { payment_id, trip_id, contact_id, items });
     let request = app.request(&acting, Some(format!("user:{contact_id}")), key.key(), command);
     let outcome = app.desk.submit(org.id, request).await.map_err(|error| TripError::from(error).of_transaction())?;
     let replayed = outcome.replayed;
-    let booked = expect_answer!(outcome, TripBooked)?;
-    if !replayed {
-        // Decided a moment ago, so this is where they stand.
-        return Ok(Json(BookingsCreated::of(booked)));
+    let mut booked = expect_answer!(outcome, TripBooked)?;
+    if replayed {
+        // The answer is of then; they may stand elsewhere by now.
+        booked.bookings = bookings_of(&app, org.id, booked.payment_id).await?;
     }
-    let bookings = payments::bookings_of(&*app.store.read().await?, org.id, booked.payment_id).await?;
-    let bookings = bookings.into_iter().map(|booking| CreatedBooking {
-        id: booking.id,
-        reference: booking.code,
-        experience_id: booking.offering_id,
-        status: booking.status,
-    });
-    Ok(Json(BookingsCreated { success: true, bookings: bookings.collect() }))
+    Ok(Json(BookingsCreated::of(booked)))
 }

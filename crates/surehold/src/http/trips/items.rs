@@ -12,6 +12,8 @@ use crate::http::fields::{Fields, Name};
 use crate::http::kinds;
 use crate::store::payments;
 
+/// The caller's own id of the trip.
+pub const TRIP_ID: Name = Name(&["tripId", "trip_id"]);
 const TRIP_ITEMS: Name = Name(&["tripItems", "trip_items"]);
 const EXPERIENCE_ID: Name = Name(&["experienceId", "experience_id"]);
 const SLOT_ID: Name = Name(&["slotId", "slot_id"]);

@@ -19,7 +19,6 @@ use jiff::{Timestamp, civil};
 use surehold_core::Ledger;
 use surehold_core::rows::{BookingStatus, OrgRules, Remembered};
 use tokio_postgres::Row;
-use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use super::flight::{Flight, Landed, Place};
@@ -58,7 +57,7 @@ pub async fn load(client: &Object, plans: &[(Uuid, Plan)], locks: Locks) -> Resu
     let mut flight = Flight::default();
     let reads = keys.push_reads(&mut flight, locks);
     let landed = flight.read(client, begin).await.map_err(|(failed, error)| match failed {
-        Some(place) if reads.contacts == place && is_lock_timeout(&error) => StoreError::ContactLocked,
+        Some(place) if reads.contacts == place && error.is_lock_timeout() => StoreError::ContactLocked,
         _ => error,
     })?;
     reads.decode(&keys.org_ids, &landed)
@@ -377,8 +376,4 @@ fn remembered_row(row: &Row) -> Result<Remembered, StoreError> {
         answer: answer.0,
         booking_status: status.map(|text| rows::parsed(text, BookingStatus::parse)).transpose()?,
     })
-}
-
-fn is_lock_timeout(error: &StoreError) -> bool {
-    matches!(error, StoreError::Query(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
 }

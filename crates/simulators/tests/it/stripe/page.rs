@@ -2,7 +2,7 @@
 
 use surehold_simulators::stripe::SessionStatus;
 
-use crate::support::*;
+use super::support::*;
 
 async fn page(shop: &Shop, session: &serde_json::Value) -> String {
     let answer = Answer::of(shop.http.get(shop.url(&format!("/pay/{}", id(session)))).send().await.unwrap()).await;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use surehold_simulators::stripe::{ApiFaults, Calls, Down, Error500, Faults, RefundStatus};
 
-use crate::support::*;
+use super::support::*;
 
 const SESSIONS: &str = "/v1/checkout/sessions";
 

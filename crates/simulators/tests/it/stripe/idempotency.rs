@@ -2,7 +2,7 @@
 
 use surehold_simulators::stripe::{ApiFaults, Calls, Error500, Faults};
 
-use crate::support::*;
+use super::support::*;
 
 const SESSIONS: &str = "/v1/checkout/sessions";
 

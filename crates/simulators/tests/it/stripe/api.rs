@@ -1,6 +1,6 @@
 //! What holds for every call: keys, errors, lists, `expand`.
 
-use crate::support::*;
+use super::support::*;
 
 #[tokio::test]
 async fn calls_need_the_secret_key() {

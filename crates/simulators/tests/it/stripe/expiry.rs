@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use surehold_simulators::stripe::{Options, SessionStatus};
 
-use crate::support::*;
+use super::support::*;
 
 /// A shop whose sessions may be open for no time at all.
 async fn hasty_shop() -> Shop {

@@ -3,7 +3,7 @@
 use serde_json::json;
 use surehold_simulators::stripe::{Action, Options};
 
-use crate::support::*;
+use super::support::*;
 
 #[tokio::test]
 async fn a_new_session_is_open_and_unpaid() {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use surehold_simulators::stripe::{Action, Chance, Drop, Faults, Options, WebhookFaults, sign};
 
-use crate::support::*;
+use super::support::*;
 
 const PAYMENT: [&str; 3] = ["payment_intent.succeeded", "charge.succeeded", "checkout.session.completed"];
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::*;
+use super::support::*;
 
 #[tokio::test]
 async fn a_transfer_that_arrives_pays_the_session() {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use surehold_simulators::stripe::{Faults, RefundStatus};
 
-use crate::support::*;
+use super::support::*;
 
 fn intent(session: &Value) -> &str {
     id(&session["payment_intent"])
