@@ -19,6 +19,8 @@ pub mod settings;
 pub mod shape;
 pub mod signature;
 #[cfg(test)]
+mod simulator_tests;
+#[cfg(test)]
 mod testing;
 mod wire;
 
