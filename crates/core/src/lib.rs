@@ -8,6 +8,7 @@
 
 pub mod codes;
 pub mod command;
+pub mod credit_history;
 pub mod decide;
 
 pub mod key;

@@ -6,6 +6,7 @@
 mod bookings;
 mod cancelling;
 mod contacts;
+mod credit_history;
 mod database;
 mod histories;
 mod keys;
