@@ -93,6 +93,8 @@ struct Runner {
     lane: usize,
     /// The organisations in its transaction.
     orgs: Vec<Uuid>,
+    /// Whether its task was ever run: a runtime that ends drops new tasks at once.
+    has_begun: bool,
 }
 
 impl Lane {
@@ -113,16 +115,23 @@ pub(super) fn enqueue(shared: &Arc<Shared>, job: Job) {
         return;
     }
     queues.make_ready(org_id);
-    if queues.running.is_none() {
-        start(shared, lane, &mut queues);
-    }
+    let runner = queues.running.is_none().then(|| next_runner(shared, lane, &mut queues));
+    drop(queues);
+    start(runner);
 }
 
-fn start(shared: &Arc<Shared>, lane: usize, queues: &mut Queues) {
+fn next_runner(shared: &Arc<Shared>, lane: usize, queues: &mut Queues) -> Runner {
     let id = queues.next_runner;
     queues.next_runner += 1;
     queues.running = Some(id);
-    tokio::spawn(run(Runner { id, shared: shared.clone(), lane, orgs: Vec::new() }));
+    Runner { id, shared: shared.clone(), lane, orgs: Vec::new(), has_begun: false }
+}
+
+/// Not while the lane is locked: a runtime that ends drops the runner here, and dropping it locks the lane.
+fn start(runner: Option<Runner>) {
+    if let Some(runner) = runner {
+        tokio::spawn(run(runner));
+    }
 }
 
 /// Runs a job as a transaction of its own.
@@ -137,12 +146,14 @@ pub(super) fn run_alone(shared: &Arc<Shared>, job: Job) {
 /// Runs what is ready. Boxed, because a [`Runner`] starts the next one.
 fn run(mut runner: Runner) -> BoxFuture<'static, ()> {
     Box::pin(async move {
+        runner.has_begun = true;
         let shared = runner.shared.clone();
         let _flight = shared.flights.acquire().await;
         let jobs = runner.take();
         let mut batch = pin!(batch::run(&shared, jobs));
         if timeout(HELD_UP_AFTER, batch.as_mut()).await.is_err() {
-            runner.make_way(&mut shared.lanes[runner.lane].lock());
+            let next = runner.make_way(&mut shared.lanes[runner.lane].lock());
+            start(next);
             batch.await;
         }
     })
@@ -169,14 +180,15 @@ impl Runner {
         jobs
     }
 
-    /// Lets the next runner begin, if something is ready for it.
-    fn make_way(&self, queues: &mut Queues) {
+    /// The next runner, to be started, if something is ready for it.
+    fn make_way(&self, queues: &mut Queues) -> Option<Runner> {
         if queues.running == Some(self.id) {
             queues.running = None;
         }
-        if queues.running.is_none() && !queues.ready.is_empty() && tokio::runtime::Handle::try_current().is_ok() {
-            start(&self.shared, self.lane, queues);
-        }
+        // One that never began was dropped by a runtime that ends, and so would be the next.
+        let can_start = self.has_begun && tokio::runtime::Handle::try_current().is_ok();
+        let wanted = can_start && queues.running.is_none() && !queues.ready.is_empty();
+        wanted.then(|| next_runner(&self.shared, self.lane, queues))
     }
 }
 
@@ -192,7 +204,9 @@ impl Drop for Runner {
                 false => queues.make_ready(org_id),
             }
         }
-        self.make_way(&mut queues);
+        let next = self.make_way(&mut queues);
+        drop(queues);
+        start(next);
     }
 }
 

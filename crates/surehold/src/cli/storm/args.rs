@@ -79,8 +79,8 @@ pub struct StormArgs {
     pub sessions: Option<u32>,
     /// Open loop: percent of the book requests that are to be refused as EXAM_FULL. Without --seats, the sessions get
     /// as many seats as this takes (default 0: a seat for each). The verdict is FAIL if it is off by more than 5
-    /// percentage points (a seat given up too late for another student may cost a refusal more), given that 95 % of
-    /// the bookings were answered; with --seats alone it does not look at that.
+    /// percentage points (a cancellation that gave no seat to another in time may cost a refusal more), given that
+    /// 95 % of the bookings were answered; with --seats alone it does not look at that.
     #[arg(long, env = "SUREHOLD_EXPECT_REFUSALS", value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(0..=100))]
     pub expect_refusals: Option<u32>,
     /// Open loop: students. Default: one for each book request up to 5,000, more if the sessions are too few for

@@ -224,8 +224,9 @@ impl<'a> Case<'a> {
         Check::no_faults("credits", "each student has the initial ones less one per active booking".to_owned(), faults)
     }
 
-    /// The share of refusals is what was asked for. A seat given up serves a second student only if one asks for it
-    /// afterwards: one that is still free at the end may account for a refusal more.
+    /// The share of refusals is what was asked for. The seats were counted as if each cancellation gave one to a
+    /// second student. One that found nothing to cancel yet, or whose seat is still free at the end because nobody
+    /// asked for it afterwards, may account for a refusal more.
     fn refusals(&self, expected: u32) -> Check {
         let definite = |entry: &&Entry| matches!(entry.meaning(), Some(Meaning::Done | Meaning::Refused));
         let all = self.sent(Kind::Book).filter(definite).count();
@@ -238,14 +239,17 @@ impl<'a> Case<'a> {
         let given_up = self.sent(Kind::Cancel).filter(|entry| entry.meaning() == Some(Meaning::Done)).count();
         let free: i64 = self.there.sessions.iter().map(|session| session.available.max(0)).sum();
         let too_late = given_up.min(usize::try_from(free).unwrap_or(0));
+        let planned =
+            self.entries.iter().filter(|entry| entry.instead_of.unwrap_or(entry.kind) == Kind::Cancel).count();
+        let excused = planned - (given_up - too_late);
         let percent = |n: usize| 100.0 * n as f64 / all.max(1) as f64;
-        let (least, most) = (percent(full.saturating_sub(too_late)), percent(full));
+        let (least, most) = (percent(full.saturating_sub(excused)), percent(full));
         let expected = f64::from(expected);
         let right = most >= expected - REFUSALS_TOLERANCE && least <= expected + REFUSALS_TOLERANCE;
         let found = format!(
-            "{most:.1} % refused with EXAM_FULL, {expected} % expected (give or take {REFUSALS_TOLERANCE}; seats given \
-             up too late for another: {})",
-            number(too_late)
+            "{most:.1} % refused with EXAM_FULL, {expected} % expected (give or take {REFUSALS_TOLERANCE}; seats not \
+             given up in time for another: {})",
+            number(excused)
         );
         Check::new("share of refusals", right, found)
     }

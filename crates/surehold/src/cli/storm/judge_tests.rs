@@ -237,19 +237,24 @@ fn refusals_are_to_be_as_expected() {
 }
 
 #[test]
-fn only_a_seat_given_up_too_late_for_another_excuses_a_refusal_more() {
-    let share = |gives_up: bool| {
+fn only_a_seat_not_given_up_in_time_for_another_excuses_a_refusal_more() {
+    let share = |meddle: &dyn Fn(&mut Story)| {
         let mut story = story();
-        // Student 3 was refused too: two of four, where one was expected. A seat is free at the end.
+        // Student 3 was refused too: two of four, where one was expected.
         story.entries[4] = entry(4, Kind::Book, 3, 409, "EXAM_FULL", None);
-        story.there.sessions[0].available = 1;
-        if !gives_up {
-            story.entries.remove(3);
-        }
+        meddle(&mut story);
         let plan = plan_of("--rate 7 --seconds 1 --seats 2 --expect-refusals 25");
         let checks = Case::new(&story.stage, &story.entries, &story.there).judge(&plan);
         checks.iter().find(|check| check.check == "share of refusals").map(|check| check.passed)
     };
-    assert_eq!(share(true), Some(true));
-    assert_eq!(share(false), Some(false));
+    assert_eq!(share(&|_| {}), Some(false), "the seat that was given up is taken again");
+    assert_eq!(share(&|story| story.there.sessions[0].available = 1), Some(true), "it is still free");
+    let in_vain =
+        Entry { instead_of: Some(Kind::Cancel), listed: vec![id(201)], ..entry(3, Kind::List, 1, 200, "", None) };
+    assert_eq!(share(&|story| story.entries[3] = in_vain.clone()), Some(true), "there was nothing to cancel yet");
+    let no_cancel = |story: &mut Story| {
+        story.entries.remove(3);
+        story.there.sessions[0].available = 1;
+    };
+    assert_eq!(share(&no_cancel), Some(false), "nobody was to give a seat up");
 }

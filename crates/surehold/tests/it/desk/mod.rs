@@ -5,6 +5,7 @@ mod histories;
 mod neighbours;
 mod races;
 mod repeats;
+mod shutdown;
 mod statements;
 mod trip_expiry;
 mod trip_faults;
