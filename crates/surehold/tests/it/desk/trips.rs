@@ -10,7 +10,7 @@ use surehold_core::{Answer, Refusal};
 use uuid::Uuid;
 
 use crate::support::Marketplace;
-use crate::support::marketplace::{from_stripe, held, hold, paid, payment};
+use crate::support::marketplace::{at_price, from_stripe, held, hold, paid, payment, record};
 use crate::support::school::{cancel, is_refused, refusal, request};
 
 fn travellers(count: usize) -> Vec<Uuid> {
@@ -290,15 +290,7 @@ async fn money_is_recorded_once_and_pays_for_one_trip() {
     let other = market.second_server();
     let slots = market.slots(4, 10).await;
     let ann = Uuid::now_v7();
-    let record = |contact_id| {
-        request(Command::RecordPayment(RecordPayment {
-            contact_id,
-            reference: "till 7".to_owned(),
-            amount_minor: 10_000,
-            currency: "usd".to_owned(),
-            stripe_payment_intent: None,
-        }))
-    };
+    let record = |contact_id| request(Command::RecordPayment(record(contact_id, "till 7", 10_000)));
     let results = join_all((0..6).map(|i| {
         let desk = if i % 2 == 0 { &market.desk } else { &other };
         desk.submit(market.org_id, record(ann))
@@ -338,8 +330,7 @@ async fn a_name_is_given_to_one_experience() {
 
     // An edit of an old picture; two at once, one of them is old.
     let change = |price| {
-        let terms = OfferingTerms { price_minor: Some(price), ..OfferingTerms::default() };
-        let (offering_id, expected_version) = (market.walk, Some(1));
+        let (offering_id, expected_version, terms) = (market.walk, Some(1), at_price(price));
         request(Command::ChangeOffering(ChangeOffering { offering_id, expected_version, name: None, terms }))
     };
     let (a, b) = futures::join!(market.desk.submit(market.org_id, change(1)), other.submit(market.org_id, change(2)));

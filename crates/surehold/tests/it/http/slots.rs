@@ -3,17 +3,15 @@
 use serde_json::{Value, json};
 use surehold::desk::DeskError;
 use surehold::http::HttpOptions;
-use surehold::wall_clock::slot_times;
 use surehold::workers::session_cancellation::resume_once;
 use surehold_core::command::{Command, OpenSlot};
-use surehold_core::rows::SlotStatus;
 use surehold_core::{Answer, Outcome};
 use uuid::Uuid;
 
 use crate::support::Api;
 use crate::support::api::unlimited;
-use crate::support::market::slot_on_may_4th;
-use crate::support::school::request;
+use crate::support::experiences::slot_on_may_4th;
+use crate::support::school::{request, slot_of, times_on};
 
 fn texts<'v>(rows: impl IntoIterator<Item = &'v Value>, member: &str) -> Vec<&'v str> {
     rows.into_iter().map(|row| row[member].as_str().unwrap()).collect()
@@ -231,22 +229,8 @@ async fn a_slot_that_many_open_at_once_is_one_slot() {
     let api = Api::open().await;
     let sail = api.offers("Sunset sail").await;
     let open_on = |day: i8| {
-        let (start, end) = (jiff::civil::time(18, 30, 0, 0), jiff::civil::time(20, 0, 0, 0));
-        Command::OpenSlot(OpenSlot {
-            offering_id: sail,
-            name: "Slot".to_owned(),
-            times: slot_times("America/Toronto", jiff::civil::date(2030, 6, day), start, end).unwrap(),
-            location: None,
-            mock_set: None,
-            capacity: 5,
-            withheld: 0,
-            status: SlotStatus::Active,
-            activates_at: None,
-            prerequisites: Vec::new(),
-            price_minor: None,
-            one_per_start: true,
-            hubspot_id: None,
-        })
+        let usual = slot_of(sail, times_on(jiff::civil::date(2030, 6, day)), 5);
+        Command::OpenSlot(OpenSlot { one_per_start: true, ..usual })
     };
     let desks: Vec<_> = (0..4).map(|_| api.school.second_server()).collect();
     let made = |result: &Result<Outcome, DeskError>| match &result.as_ref().expect("an answer").answer {
@@ -276,7 +260,7 @@ async fn a_slot_is_edited_blocked_closed_and_each_change_is_in_the_journal() {
     let sail = api.offers("Sunset sail").await;
     let slot = api.opens_slot(sail, json!({})).await;
     let (ann, bob) = (Uuid::now_v7(), Uuid::now_v7());
-    api.pays(&api.holds(ann, slot, 2).await).await;
+    api.school.settle(&api.holds(ann, slot, 2).await).await.unwrap();
     api.holds(bob, slot, 1).await;
     let seen = api.slot(slot).await;
     assert_eq!((&seen["taken"], &seen["held"], &seen["available"]), (&json!(2), &json!(1), &json!(2)));
@@ -339,7 +323,7 @@ async fn cancelling_a_slot_cancels_its_bookings_and_gives_the_money_back() {
     let sail = api.offers("Sunset sail").await;
     let slot = api.opens_slot(sail, json!({})).await;
     let paid = api.holds(Uuid::now_v7(), slot, 2).await;
-    api.pays(&paid).await;
+    api.school.settle(&paid).await.unwrap();
     let open = api.holds(Uuid::now_v7(), slot, 1).await;
 
     let cancelled = api.changes_slot(slot, json!({ "status": "cancelled" })).await.is(200);
@@ -356,9 +340,7 @@ async fn cancelling_a_slot_cancels_its_bookings_and_gives_the_money_back() {
         api.changes_slot(slot, back).await.refused(409, "SLOT_CANCELLED");
     }
     // The checkout's time is over: the worker finishes.
-    let over = "UPDATE payments SET pay_until = now() - interval '2 s', expires_at = now() - interval '1 s'";
-    api.meddles(&format!("{over} WHERE id = '{}'", open.payment_id)).await;
-    api.meddles("UPDATE bookings SET expires_at = now() - interval '1 s' WHERE status = 'pending_payment'").await;
+    api.school.is_due(&open).await;
     surehold::workers::expired_holds::expire_once(&api.school.store, &api.school.desk).await.unwrap();
     resume_once(&api.school.store, &api.school.desk).await.unwrap();
     let left = api.slot(slot).await;

@@ -172,10 +172,8 @@ async fn the_price_is_ours_whatever_the_body_says() {
     assert_eq!(shop.status(Held::of(&held).payment).await, "succeeded");
 
     // Without a price, and for nothing, there is no checkout.
-    let free = shop
-        .experience_with(shop.api.school.org_id, "Free", OfferingTerms { price_minor: Some(0), ..Default::default() })
-        .await;
-    let unsold = shop.experience_with(shop.api.school.org_id, "Not sold", OfferingTerms::default()).await;
+    let free = shop.experience("Free", 0).await;
+    let unsold = shop.experience_with("Not sold", OfferingTerms::default()).await;
     for experience in [free, unsold] {
         let slot = shop.slot(experience, 5).await;
         shop.holds(&ann, json!([slot.item(1)])).await.refused(400, "INVALID_PRICE");

@@ -5,7 +5,6 @@ use std::future::IntoFuture;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use surehold::desk::{CommitMode, DeskOptions};
-use surehold_core::command::OfferingTerms;
 use surehold_simulators::stripe::{Action, Down};
 use uuid::Uuid;
 
@@ -192,9 +191,7 @@ async fn other_organisations_ids_are_unknown_ids() {
     let shop = MarketplaceApi::open().await;
     let [slot] = shop.slots([9]).await;
     let islands = shop.api.another_org("islands", &["islands.example"]).await;
-    let terms = OfferingTerms { price_minor: Some(100), ..OfferingTerms::default() };
-    let experience = shop.experience_with(islands.org_id, "Diving", terms).await;
-    let theirs = shop.slot_for(islands.org_id, experience, 5, "2030-06-01T12:00:00Z".parse().unwrap(), None).await;
+    let theirs = shop.slot_of_others(islands.org_id, 100).await;
     let ann = traveller();
     let (payment, trip) = (shop.records(&ann, 50_000, "usd").await, Uuid::new_v4());
     shop.creates_bookings(payment, trip, &ann, json!([slot.item(1), theirs.item(1)]))

@@ -2,7 +2,6 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use surehold_core::command::OfferingTerms;
 use uuid::Uuid;
 
 use crate::support::MarketplaceApi;
@@ -151,9 +150,7 @@ async fn two_organisations_know_nothing_of_each_other() {
     shop.api.meddles("UPDATE orgs SET hosts = '{school.example}'").await;
     let islands = shop.api.another_org("islands", &["islands.example"]).await;
     let [slot] = shop.slots([9]).await;
-    let terms = OfferingTerms { price_minor: Some(700), ..OfferingTerms::default() };
-    let diving = shop.experience_with(islands.org_id, "Diving", terms).await;
-    let theirs = shop.slot_for(islands.org_id, diving, 5, "2030-06-01T12:00:00Z".parse().unwrap(), None).await;
+    let theirs = shop.slot_of_others(islands.org_id, 700).await;
     let ann = traveller();
     let ask = |host: &str, items: Value, more: Value| {
         shop.checks_out(&ann, merged(json!({ "tripItems": items }), more)).bearer(&ann.token).header("host", host)
