@@ -120,7 +120,7 @@ async fn a_transfer_that_takes_ten_days_is_flagged() {
     assert_eq!(shop.cashier.reconcile(&org, a_day_ago()).await.unwrap().flagged, 1);
     assert_eq!(shop.payment(held.payment).await["flag"], "PROCESSING_TOO_LONG");
     let flagged = shop.api.get("/api/admin/payments?flagged=true").by_admin().await.is(200);
-    assert_eq!(flagged.data().as_array().unwrap().len(), 1);
+    assert_eq!(flagged.rows().len(), 1);
     assert_eq!(shop.cashier.reconcile(&org, a_day_ago()).await.unwrap().flagged, 0);
 }
 

@@ -52,9 +52,8 @@ async fn a_payment_is_settled_by_its_event_which_is_stored_with_it() {
     assert_eq!(shop.count(&format!("stripe_events WHERE id = '{event}'")).await, 1);
     // Every change says which event caused it, the bookings' own rows, too.
     for booking in &held.bookings {
-        let path = format!("/api/admin/audit?entity=booking&entity_id={booking}");
-        let audit = shop.api.get(path).by_admin().await.is(200);
-        let rows = audit.data().as_array().unwrap();
+        let audit = shop.api.audit("booking", booking).await;
+        let rows = audit.rows();
         let confirmed = rows.iter().find(|row| row["event"] == "booking.confirmed").unwrap();
         assert_eq!((&confirmed["stripe_event_id"], &confirmed["actor"]), (&json!(event), &json!("system:stripe")));
         let made = rows.iter().find(|row| row["event"] == "booking.held").unwrap();

@@ -131,14 +131,8 @@ async fn another_users_trip_is_no_trip() {
 
     let answer = shop.api.post(&refund, json!({ "userId": ann.id })).by_service().await.is(200);
     assert_eq!(answer.body["booking"]["status"], "cancelled");
-    let audit = shop
-        .api
-        .get(format!("/api/admin/audit?entity=booking&entity_id={}", paid.bookings[0]))
-        .by_admin()
-        .await
-        .is(200);
-    let rows = audit.data().as_array().unwrap();
-    let cancelled = rows.iter().find(|row| row["event"] == "booking.cancelled").unwrap();
+    let audit = shop.api.audit("booking", paid.bookings[0]).await;
+    let cancelled = audit.rows().iter().find(|row| row["event"] == "booking.cancelled").unwrap();
     assert_eq!(cancelled["on_behalf_of"], format!("user:{}", ann.id));
     assert!(cancelled["actor"].as_str().unwrap().starts_with("key:"));
     shop.laws_hold().await;
