@@ -225,6 +225,11 @@ impl MarketplaceApi {
         self.checks_out(who, json!({ "tripItems": items })).bearer(&who.token)
     }
 
+    /// Checks out, and holds what is wanted.
+    pub async fn held(&self, who: &Traveller, items: Value) -> Held {
+        Held::of(&self.holds(who, items).await.is(201))
+    }
+
     /// A checkout with more in its body than items, sent by nobody yet.
     pub fn checks_out(&self, who: &Traveller, more: Value) -> Call {
         self.api.post("/functions/v1/checkout", super::api::merged(checkout_of(who), more))
@@ -232,7 +237,7 @@ impl MarketplaceApi {
 
     /// Checks out, pays, and it is known.
     pub async fn books(&self, who: &Traveller, items: Value) -> Held {
-        let held = Held::of(&self.holds(who, items).await.is(201));
+        let held = self.held(who, items).await;
         self.pays(&held.session).await;
         assert_eq!(self.status(held.payment).await, "succeeded");
         held
@@ -308,7 +313,7 @@ impl MarketplaceApi {
 
     /// How many rows there are.
     pub async fn count(&self, table_and_condition: &str) -> i64 {
-        self.api.school.number(&format!("SELECT count(*) FROM {table_and_condition}")).await
+        self.api.school.count(table_and_condition).await
     }
 
     /// Time goes by for a payment: its session and its hold end so many seconds from now.

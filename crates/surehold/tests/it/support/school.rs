@@ -12,9 +12,11 @@ use surehold_core::command::*;
 use surehold_core::outcome::{Booked, Cancelled};
 use surehold_core::rows::{EntryReason, Hand, SlotStatus};
 use surehold_core::{Answer, Outcome, Refusal};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::cluster::{APP_ROLE, TestDatabase};
+use super::cut::Wire;
 
 const TORONTO: &str = "America/Toronto";
 
@@ -68,7 +70,13 @@ impl School {
 
     /// A second server process on the same database: its own pools, its own desk.
     pub fn second_server(&self) -> Desk {
-        Desk::new(store_on(&self.db.url), DeskOptions { flights_max: 6, ..DeskOptions::default() })
+        server_at(&self.db.url)
+    }
+
+    /// A server whose way to the database is a wire that can be cut.
+    pub fn server_behind(&self, wire: &Wire) -> Desk {
+        let (direct, wired) = (self.db.socket_dir.display().to_string(), wire.socket_dir.display().to_string());
+        server_at(&self.db.url.replace(&direct, &wired))
     }
 
     /// A student with some credits.
@@ -171,6 +179,19 @@ impl School {
         self.db.owner().await.query_one(sql, &[]).await.unwrap().get(0)
     }
 
+    /// How many rows there are.
+    pub async fn count(&self, table_and_condition: &str) -> i64 {
+        self.number(&format!("SELECT count(*) FROM {table_and_condition}")).await
+    }
+
+    /// Somebody else's transaction that holds a row's lock until it ends.
+    pub async fn somebody_locks(&self, table: &str, id: Uuid) -> Client {
+        let somebody = self.db.owner().await;
+        let lock = format!("BEGIN; SELECT 1 FROM {table} WHERE id = '{id}' FOR UPDATE");
+        somebody.batch_execute(&lock).await.unwrap();
+        somebody
+    }
+
     /// Every law holds.
     pub async fn laws_hold(&self) {
         let reports = surehold::store::laws::check(&self.db.owner().await, None).await.expect("the laws are checked");
@@ -179,6 +200,10 @@ impl School {
             assert!(report.violations.is_empty(), "law {} is broken: {:?}", report.law, report.violations);
         }
     }
+}
+
+fn server_at(url: &str) -> Desk {
+    Desk::new(store_on(url), DeskOptions { flights_max: 6, ..DeskOptions::default() })
 }
 
 /// A store with few connections, so that many tests fit on one server.

@@ -81,7 +81,7 @@ async fn a_series_that_was_interrupted_is_finished_by_its_repeat() {
     assert!(one().await.is(200).is_replayed());
     let other = slot_on_may_4th(json!({ "date": "2031-01-02" }));
     api.post(&path, other).by_admin().key("one").await.refused(422, "IDEMPOTENCY_MISMATCH");
-    assert_eq!(api.school.number("SELECT count(*) FROM slots").await, 6);
+    assert_eq!(api.school.count("slots").await, 6);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -99,7 +99,7 @@ async fn a_series_that_cannot_be_made_now_says_so_and_its_repeat_makes_it() {
     api.opens("Clinical Skills", 5).await;
     meddler.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(api.opens_slots(sail, series).await.data()["slots"].as_array().unwrap().len(), 30);
-    assert_eq!(api.school.number("SELECT count(*) FROM slots").await, 31);
+    assert_eq!(api.school.count("slots").await, 31);
 }
 
 /// Several servers, the same slot at once: it is one. Many times, because it is a race.
@@ -129,7 +129,7 @@ async fn a_slot_that_many_open_at_once_is_one_slot() {
     let created: u64 = series.iter().map(|answer| answer.body["data"]["created"].as_u64().unwrap()).sum();
     assert_eq!(created, 4);
     let all = i64::from(DAYS) + 4;
-    assert_eq!(api.school.number("SELECT count(*) FROM slots").await, all);
-    assert_eq!(api.school.number("SELECT count(*) FROM journal WHERE event = 'slot.opened'").await, all);
+    assert_eq!(api.school.count("slots").await, all);
+    assert_eq!(api.school.count("journal WHERE event = 'slot.opened'").await, all);
     api.school.laws_hold().await;
 }

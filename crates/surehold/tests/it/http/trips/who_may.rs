@@ -32,7 +32,7 @@ async fn without_a_good_token_nothing_is_told_or_done() {
     let [slot] = shop.slots([9]).await;
     let ann = traveller();
     let items = json!([slot.item(1)]);
-    let held = Held::of(&shop.holds(&ann, items.clone()).await.is(201));
+    let held = shop.held(&ann, items.clone()).await;
     let student = shop.api.enrols("S1", json!({ "cs_credits": 1 })).await;
     let student = shop.api.logs_in(&student).await;
     let bad = [
@@ -97,7 +97,7 @@ async fn another_users_trip_is_no_trip() {
     let [slot, other] = shop.slots([9, 9]).await;
     let (ann, bob) = (traveller(), traveller());
     let items = json!([slot.item(1)]);
-    let held = Held::of(&shop.holds(&ann, items.clone()).await.is(201));
+    let held = shop.held(&ann, items.clone()).await;
     let paid = shop.books(&ann, json!([other.item(1)])).await;
 
     // In her name, with his token.

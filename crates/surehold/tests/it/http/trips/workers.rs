@@ -23,8 +23,8 @@ async fn one_connection_for_reads_is_enough_for_all_of_them() {
     let ann = traveller();
     let cancelled = shop.books(&ann, json!([slot.item(1)])).await;
     shop.stripe.set_webhooks(Vec::new());
-    let lost = Held::of(&shop.holds(&traveller(), json!([slot.item(2)])).await.is(201));
-    let ending = Held::of(&shop.holds(&traveller(), json!([slot.item(3)])).await.is(201));
+    let lost = shop.held(&traveller(), json!([slot.item(2)])).await;
+    let ending = shop.held(&traveller(), json!([slot.item(3)])).await;
     for held in [&lost, &ending] {
         shop.stripe.act(&held.session, Action::Pay).unwrap();
     }
