@@ -1,11 +1,11 @@
 //! Each law, broken by hand in a live database, is found with the row at fault.
 
 use surehold::store::laws;
-use surehold_core::command::{AwaitPayment, BookTrip, Command, RecordPayment};
+use surehold_core::command::{AwaitPayment, BookTrip, Command};
 use surehold_core::outcome::TripHeld;
 use uuid::Uuid;
 
-use crate::support::marketplace::{hold, payment};
+use crate::support::marketplace::{hold, payment, record};
 use crate::support::{Marketplace, School};
 
 /// What is broken: the law, and how.
@@ -170,14 +170,8 @@ async fn one_trip_of_each_sort(market: &Marketplace) {
     market.settle(&late).await.unwrap();
     assert_eq!(market.status(late.payment_id).await, "refunding");
 
-    let record = RecordPayment {
-        contact_id: ann,
-        reference: "till 7".to_owned(),
-        amount_minor: 5000,
-        currency: "usd".to_owned(),
-        stripe_payment_intent: None,
-    };
-    let recorded = payment(market.submit(Command::RecordPayment(record)).await).unwrap().payment_id;
+    let money = Command::RecordPayment(record(ann, "till 7", 5000));
+    let recorded = payment(market.submit(money).await).unwrap().payment_id;
     let items = hold(ann, &slots[..1]).items;
     let book = BookTrip { payment_id: recorded, trip_id: Uuid::now_v7(), contact_id: ann, items };
     market.submit(Command::BookTrip(book)).await.unwrap();

@@ -8,7 +8,6 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::http::{Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -23,8 +22,8 @@ const BINARY: &str = env!("CARGO_BIN_EXE_surehold");
 /// A second of bookings, cancellations, lists and replays, a third of the bookings in vain.
 const SECOND: &[&str] = &["--rate", "60", "--seconds", "1", "--expect-refusals", "30"];
 
-/// A proxy's answer to a request, given the way to the real server.
-pub(super) type Lie = fn(Arc<Truth>, Request) -> futures::future::BoxFuture<'static, Response>;
+/// What is answered: a status and JSON.
+pub(super) type Said = (StatusCode, Bytes);
 
 /// The way to the real server.
 pub(super) struct Truth {
@@ -39,8 +38,12 @@ pub(super) struct Truth {
     gate: Semaphore,
 }
 
-/// A server that tells the truth, but for one lie.
-pub(super) async fn lying(api: &Api, lie: Lie) -> String {
+/// A server that tells the truth, but for one lie: a proxy that answers a request, given the way to the real server.
+pub(super) async fn lying<L, F>(api: &Api, lie: L) -> String
+where
+    L: Fn(Arc<Truth>, Request) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Said> + Send + 'static,
+{
     let truth = Arc::new(Truth {
         url: api.url.clone(),
         client: api.client.clone(),
@@ -51,14 +54,20 @@ pub(super) async fn lying(api: &Api, lie: Lie) -> String {
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let proxy = Router::new().fallback(move |request: Request| lie(truth.clone(), request));
+    let proxy = Router::new().fallback(move |request: Request| {
+        let said = lie(truth.clone(), request);
+        async move {
+            let (status, body) = said.await;
+            (status, [(header::CONTENT_TYPE, "application/json")], body)
+        }
+    });
     tokio::spawn(async move { axum::serve(listener, proxy).await.unwrap() });
     url
 }
 
 impl Truth {
     /// What the real server answers.
-    pub(super) async fn of(&self, request: Request) -> (StatusCode, Bytes) {
+    pub(super) async fn of(&self, request: Request) -> Said {
         let (parts, body) = request.into_parts();
         let url = format!("{}{}", self.url, parts.uri);
         let body = to_bytes(body, usize::MAX).await.unwrap();
@@ -88,10 +97,6 @@ impl Truth {
     pub(super) fn first_time(&self) -> bool {
         !self.told.swap(true, Ordering::SeqCst)
     }
-}
-
-pub(super) fn answer(status: StatusCode, body: impl Into<Body>) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
 }
 
 fn books(request: &Request) -> bool {
@@ -184,14 +189,11 @@ async fn all_at_once_is_as_it_was_and_speaks_json_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stalls_is_sent_to_all_the_same_and_shows() {
     let api = Api::open().await;
-    let url = lying(&api, |truth, request| {
-        Box::pin(async move {
-            if books(&request) {
-                truth.hold_back_until(30).await;
-            }
-            let (status, body) = truth.of(request).await;
-            answer(status, body)
-        })
+    let url = lying(&api, |truth, request| async move {
+        if books(&request) {
+            truth.hold_back_until(30).await;
+        }
+        truth.of(request).await
     })
     .await;
     let flags = ["--rate", "60", "--seconds", "1", "--mix", "book=1", "--json"];
@@ -206,16 +208,14 @@ async fn a_server_that_stalls_is_sent_to_all_the_same_and_shows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_booking_that_was_invented_is_found() {
     let api = Api::open().await;
-    let url = lying(&api, |truth, request| {
-        Box::pin(async move {
-            let books = books(&request);
-            let (status, body) = truth.of(request).await;
-            if books && status == StatusCode::CONFLICT && truth.first_time() {
-                let invented = json!({ "success": true, "data": { "id": Uuid::now_v7() } });
-                return answer(StatusCode::CREATED, invented.to_string());
-            }
-            answer(status, body)
-        })
+    let url = lying(&api, |truth, request| async move {
+        let books = books(&request);
+        let (status, body) = truth.of(request).await;
+        if books && status == StatusCode::CONFLICT && truth.first_time() {
+            let invented = json!({ "success": true, "data": { "id": Uuid::now_v7() } });
+            return (StatusCode::CREATED, invented.to_string().into());
+        }
+        (status, body)
     })
     .await;
     let output = storm(&url, &api.keys.admin, SECOND).await;
@@ -229,27 +229,25 @@ async fn a_booking_that_was_invented_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_booking_that_is_dropped_after_its_answer_is_found() {
     let api = Api::open().await;
-    let url = lying(&api, |truth, request| {
-        Box::pin(async move {
-            let books = books(&request);
-            let (parts, sent) = request.into_parts();
-            let sent = to_bytes(sent, usize::MAX).await.unwrap();
-            let again = parts.headers.clone();
-            let (status, body) = truth.of(Request::from_parts(parts, sent.clone().into())).await;
-            if books && status == StatusCode::CREATED && truth.first_time() {
-                let made: Value = serde_json::from_slice(&body).unwrap();
-                let path = format!("/api/bookings/{}", made["data"]["id"].as_str().unwrap());
-                let student: Value = serde_json::from_slice(&sent).unwrap();
-                let student = json!({ "student_id": student["student_id"], "email": student["email"] }).to_string();
-                let mut cancel = Request::new(Body::from(student));
-                (*cancel.method_mut(), *cancel.uri_mut()) = (Method::DELETE, path.parse().unwrap());
-                for name in [header::AUTHORIZATION, header::CONTENT_TYPE] {
-                    cancel.headers_mut().insert(name.clone(), again[name].clone());
-                }
-                assert_eq!(truth.of(cancel).await.0, StatusCode::OK);
+    let url = lying(&api, |truth, request| async move {
+        let books = books(&request);
+        let (parts, sent) = request.into_parts();
+        let sent = to_bytes(sent, usize::MAX).await.unwrap();
+        let again = parts.headers.clone();
+        let (status, body) = truth.of(Request::from_parts(parts, sent.clone().into())).await;
+        if books && status == StatusCode::CREATED && truth.first_time() {
+            let made: Value = serde_json::from_slice(&body).unwrap();
+            let path = format!("/api/bookings/{}", made["data"]["id"].as_str().unwrap());
+            let student: Value = serde_json::from_slice(&sent).unwrap();
+            let student = json!({ "student_id": student["student_id"], "email": student["email"] }).to_string();
+            let mut cancel = Request::new(Body::from(student));
+            (*cancel.method_mut(), *cancel.uri_mut()) = (Method::DELETE, path.parse().unwrap());
+            for name in [header::AUTHORIZATION, header::CONTENT_TYPE] {
+                cancel.headers_mut().insert(name.clone(), again[name].clone());
             }
-            answer(status, body)
-        })
+            assert_eq!(truth.of(cancel).await.0, StatusCode::OK);
+        }
+        (status, body)
     })
     .await;
     let output = storm(&url, &api.keys.admin, &["--rate", "60", "--seconds", "1", "--mix", "book=1"]).await;
@@ -262,15 +260,13 @@ async fn a_booking_that_is_dropped_after_its_answer_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_was_lost_is_looked_up_and_does_no_harm() {
     let api = Api::open().await;
-    let url = lying(&api, |truth, request| {
-        Box::pin(async move {
-            let books = books(&request);
-            let (status, body) = truth.of(request).await;
-            if books && status == StatusCode::CREATED && truth.first_time() {
-                return answer(StatusCode::BAD_GATEWAY, "the upstream went away");
-            }
-            answer(status, body)
-        })
+    let url = lying(&api, |truth, request| async move {
+        let books = books(&request);
+        let (status, body) = truth.of(request).await;
+        if books && status == StatusCode::CREATED && truth.first_time() {
+            return (StatusCode::BAD_GATEWAY, "the upstream went away".into());
+        }
+        (status, body)
     })
     .await;
     let output = storm(&url, &api.keys.admin, SECOND).await;

@@ -4,6 +4,7 @@
 use std::future::pending;
 use std::process::{Output, Stdio};
 
+use axum::extract::Request;
 use axum::http::{Method, StatusCode};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -12,7 +13,7 @@ use surehold::workers::payments::send_refunds;
 use surehold_simulators::stripe::Faults;
 use tokio::task::JoinHandle;
 
-use super::storm::{Lie, answer, command, lying, open_orgs, storm, text};
+use super::storm::{command, lying, open_orgs, storm, text};
 use super::support::MarketplaceApi;
 use super::support::marketplace_api::until;
 
@@ -34,10 +35,9 @@ impl Shop {
         storm(url, &self.market.api.keys.admin, &flags).await
     }
 
-    /// A storm through a proxy that lies; has to fail.
-    async fn fails_through(&self, lie: Lie) -> String {
-        let url = lying(&self.market.api, lie).await;
-        let output = self.storm_at(&url, &["--trips", "24"]).await;
+    /// A storm at a server that lies; has to fail.
+    async fn fails_at(&self, url: &str) -> String {
+        let output = self.storm_at(url, &["--trips", "24"]).await;
         let said = text(&output);
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains("… FAIL"), "{said}");
@@ -54,6 +54,10 @@ impl Drop for Shop {
     fn drop(&mut self) {
         self.worker.abort();
     }
+}
+
+fn checks_out(request: &Request) -> bool {
+    request.uri().path() == "/functions/v1/checkout"
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,32 +119,29 @@ async fn an_interrupted_storm_leaves_nothing_behind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_booking_that_is_confirmed_without_money_is_found() {
     let shop = Shop::open().await;
-    let said = shop
-        .fails_through(|truth, request| {
-            Box::pin(async move {
-                let judges = request.method() == Method::GET && request.uri().path() == "/api/admin/slots";
-                if judges && truth.first_time() {
-                    let sql = "
-                        WITH one AS (
-                            SELECT b.org_id, b.id, b.slot_id, b.guests
-                            FROM bookings b
-                            JOIN payments p ON p.org_id = b.org_id AND p.id = b.payment_id
-                            JOIN slots s ON s.org_id = b.org_id AND s.id = b.slot_id
-                            WHERE p.status = 'failed' AND b.status NOT IN ('confirmed', 'cancelled')
-                              AND s.taken + s.held + b.guests <= s.capacity
-                            LIMIT 1),
-                        seats AS (
-                            UPDATE slots s SET taken = s.taken + one.guests FROM one
-                            WHERE s.org_id = one.org_id AND s.id = one.slot_id)
-                        UPDATE bookings b SET status = 'confirmed', expires_at = NULL FROM one
-                        WHERE b.org_id = one.org_id AND b.id = one.id";
-                    assert_eq!(truth.owner.execute(sql, &[]).await.unwrap(), 1);
-                }
-                let (status, body) = truth.of(request).await;
-                answer(status, body)
-            })
-        })
-        .await;
+    let url = lying(&shop.market.api, |truth, request| async move {
+        let judges = request.method() == Method::GET && request.uri().path() == "/api/admin/slots";
+        if judges && truth.first_time() {
+            let sql = "
+                WITH one AS (
+                    SELECT b.org_id, b.id, b.slot_id, b.guests
+                    FROM bookings b
+                    JOIN payments p ON p.org_id = b.org_id AND p.id = b.payment_id
+                    JOIN slots s ON s.org_id = b.org_id AND s.id = b.slot_id
+                    WHERE p.status = 'failed' AND b.status NOT IN ('confirmed', 'cancelled')
+                      AND s.taken + s.held + b.guests <= s.capacity
+                    LIMIT 1),
+                seats AS (
+                    UPDATE slots s SET taken = s.taken + one.guests FROM one
+                    WHERE s.org_id = one.org_id AND s.id = one.slot_id)
+                UPDATE bookings b SET status = 'confirmed', expires_at = NULL FROM one
+                WHERE b.org_id = one.org_id AND b.id = one.id";
+            assert_eq!(truth.owner.execute(sql, &[]).await.unwrap(), 1);
+        }
+        truth.of(request).await
+    })
+    .await;
+    let said = shop.fails_at(&url).await;
     assert!(said.contains("is confirmed, and nobody paid for it") && said.contains("BAD  laws: broken"), "{said}");
     assert!(said.contains("ok   seats") && said.contains("ok   money"), "{said}");
     shop.left_nothing_behind().await;
@@ -150,22 +151,18 @@ async fn a_booking_that_is_confirmed_without_money_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_seat_that_is_freed_meanwhile_is_found() {
     let shop = Shop::open().await;
-    let said = shop
-        .fails_through(|truth, request| {
-            Box::pin(async move {
-                let checks_out = request.uri().path() == "/functions/v1/checkout";
-                if checks_out {
-                    let sql = "UPDATE slots SET taken = taken - 1
-                               WHERE id = (SELECT id FROM slots WHERE taken > 0 AND capacity > 1 LIMIT 1)";
-                    if !truth.was_told() && truth.owner.execute(sql, &[]).await.unwrap() == 1 {
-                        truth.first_time();
-                    }
-                }
-                let (status, body) = truth.of(request).await;
-                answer(status, body)
-            })
-        })
-        .await;
+    let url = lying(&shop.market.api, |truth, request| async move {
+        if checks_out(&request) {
+            let sql = "UPDATE slots SET taken = taken - 1
+                       WHERE id = (SELECT id FROM slots WHERE taken > 0 AND capacity > 1 LIMIT 1)";
+            if !truth.was_told() && truth.owner.execute(sql, &[]).await.unwrap() == 1 {
+                truth.first_time();
+            }
+        }
+        truth.of(request).await
+    })
+    .await;
+    let said = shop.fails_at(&url).await;
     assert!(said.contains("BAD  seats") && said.contains("BAD  laws: broken"), "{said}");
 }
 
@@ -173,25 +170,23 @@ async fn a_seat_that_is_freed_meanwhile_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn money_that_went_astray_is_found() {
     let shop = Shop::open().await;
-    let said = shop
-        .fails_through(|truth, request| {
-            Box::pin(async move {
-                let lists = request.method() == Method::GET && request.uri().path() == "/api/admin/payments";
-                let (status, body) = truth.of(request).await;
-                if !lists {
-                    return answer(status, body);
-                }
-                let mut list: Value = serde_json::from_slice(&body).unwrap();
-                for payment in list["data"].as_array_mut().unwrap() {
-                    if payment["status"] == "refunded" {
-                        payment["status"] = json!("failed");
-                        payment["received"] = Value::Null;
-                    }
-                }
-                answer(status, list.to_string())
-            })
-        })
-        .await;
+    let url = lying(&shop.market.api, |truth, request| async move {
+        let lists = request.method() == Method::GET && request.uri().path() == "/api/admin/payments";
+        let (status, body) = truth.of(request).await;
+        if !lists {
+            return (status, body);
+        }
+        let mut list: Value = serde_json::from_slice(&body).unwrap();
+        for payment in list["data"].as_array_mut().unwrap() {
+            if payment["status"] == "refunded" {
+                payment["status"] = json!("failed");
+                payment["received"] = Value::Null;
+            }
+        }
+        (status, list.to_string().into())
+    })
+    .await;
+    let said = shop.fails_at(&url).await;
     assert!(said.contains("BAD  money") && said.contains("(failed)"), "{said}");
 }
 
@@ -199,23 +194,20 @@ async fn money_that_went_astray_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_checkout_that_was_invented_is_found() {
     let shop = Shop::open().await;
-    let said = shop
-        .fails_through(|truth, request| {
-            Box::pin(async move {
-                let checks_out = request.uri().path() == "/functions/v1/checkout";
-                let (status, body) = truth.of(request).await;
-                // Those for the last seat come first.
-                let is_trip = checks_out && truth.counts() > 10;
-                if is_trip && status == StatusCode::BAD_REQUEST && truth.first_time() {
-                    let id = uuid::Uuid::nil();
-                    let invented =
-                        json!({ "success": true, "sessionId": "cs_test_invented", "paymentId": id, "tripId": id });
-                    return answer(StatusCode::CREATED, invented.to_string());
-                }
-                answer(status, body)
-            })
-        })
-        .await;
+    let url = lying(&shop.market.api, |truth, request| async move {
+        let checks_out = checks_out(&request);
+        let (status, body) = truth.of(request).await;
+        // Those for the last seat come first.
+        let is_trip = checks_out && truth.counts() > 10;
+        if is_trip && status == StatusCode::BAD_REQUEST && truth.first_time() {
+            let id = uuid::Uuid::nil();
+            let invented = json!({ "success": true, "sessionId": "cs_test_invented", "paymentId": id, "tripId": id });
+            return (StatusCode::CREATED, invented.to_string().into());
+        }
+        (status, body)
+    })
+    .await;
+    let said = shop.fails_at(&url).await;
     assert!(said.contains("cs_test_invented was answered, and Stripe does not have it"), "{said}");
 }
 
@@ -223,19 +215,17 @@ async fn a_checkout_that_was_invented_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadlock_that_reaches_a_traveller_is_found() {
     let shop = Shop::open().await;
-    let said = shop
-        .fails_through(|truth, request| {
-            Box::pin(async move {
-                let checks_out = request.uri().path() == "/functions/v1/checkout";
-                let (status, body) = truth.of(request).await;
-                if checks_out && status == StatusCode::BAD_REQUEST && truth.first_time() {
-                    let error = json!({ "success": false, "error": "deadlock detected", "code": "TRANSACTION_FAILED" });
-                    return answer(StatusCode::SERVICE_UNAVAILABLE, error.to_string());
-                }
-                answer(status, body)
-            })
-        })
-        .await;
+    let url = lying(&shop.market.api, |truth, request| async move {
+        let checks_out = checks_out(&request);
+        let (status, body) = truth.of(request).await;
+        if checks_out && status == StatusCode::BAD_REQUEST && truth.first_time() {
+            let error = json!({ "success": false, "error": "deadlock detected", "code": "TRANSACTION_FAILED" });
+            return (StatusCode::SERVICE_UNAVAILABLE, error.to_string().into());
+        }
+        (status, body)
+    })
+    .await;
+    let said = shop.fails_at(&url).await;
     assert!(said.contains("1 x checkout 503 TRANSACTION_FAILED deadlock detected"), "{said}");
 }
 

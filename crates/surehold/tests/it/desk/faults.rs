@@ -3,25 +3,19 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use surehold::desk::{Desk, DeskError, DeskOptions};
+use surehold::desk::{DeskError, DeskOptions};
 use surehold::store::constraints::{Failure, classify};
 
 use crate::support::School;
-use crate::support::cut::{Cut, Wire};
-use crate::support::school::{book, booked, is_refused, request, store_on};
-
-async fn desk_behind(school: &School, wire: &Wire) -> Desk {
-    let url =
-        school.db.url.replace(&school.db.socket_dir.display().to_string(), &wire.socket_dir.display().to_string());
-    Desk::new(store_on(&url), DeskOptions { flights_max: 6, ..DeskOptions::default() })
-}
+use crate::support::cut::{Cut, Wire, kill_connections};
+use crate::support::school::{book, booked, is_refused, request};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_whose_answer_is_lost_is_found_and_not_repeated() {
     for cut in [Cut::AfterCommit, Cut::BeforeCommit] {
         let school = School::open().await;
         let wire = Wire::to(&school.db.socket_dir, cut).await;
-        let desk = desk_behind(&school, &wire).await;
+        let desk = school.server_behind(&wire);
         let session = school.session("Clinical Skills", 30).await;
         let students = school.students(40, "cs_credits").await;
 
@@ -34,7 +28,7 @@ async fn a_commit_whose_answer_is_lost_is_found_and_not_repeated() {
         assert_eq!(results.iter().filter(|r| is_refused(r, "EXAM_FULL")).count(), 10, "{cut:?}");
         for result in results.into_iter().filter(Result::is_ok) {
             let id = booked(result).unwrap().booking_id;
-            assert_eq!(school.number(&format!("SELECT count(*) FROM bookings WHERE id = '{id}'")).await, 1);
+            assert_eq!(school.count(&format!("bookings WHERE id = '{id}'")).await, 1);
         }
         school.laws_hold().await;
     }
@@ -44,7 +38,7 @@ async fn a_commit_whose_answer_is_lost_is_found_and_not_repeated() {
 async fn when_it_cannot_be_found_out_the_caller_gets_the_key_to_ask_again() {
     let school = School::open().await;
     let wire = Wire::to(&school.db.socket_dir, Cut::AfterCommit).await;
-    let desk = desk_behind(&school, &wire).await;
+    let desk = school.server_behind(&wire);
     let session = school.session("Clinical Skills", 30).await;
     let student = school.student("1500007", &[("cs_credits", 1)]).await;
 
@@ -83,17 +77,8 @@ async fn killed_connections_lose_nothing() {
     let students = school.students(300, "cs_credits").await;
     let owner = school.db.owner().await;
 
-    let killer = async {
-        // Bounded: as many kills as there are moments to kill in.
-        for _ in 0..40 {
-            let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-                        WHERE datname = current_database() AND application_name = 'surehold'";
-            owner.query_one(kill, &[]).await.unwrap();
-            tokio::task::yield_now().await;
-        }
-    };
     let bookings = join_all(students.iter().map(|student| school.book(*student, session)));
-    let ((), results) = futures::join!(killer, bookings);
+    let ((), results) = futures::join!(kill_connections(&owner, 40), bookings);
 
     let acknowledged: Vec<_> = results.iter().filter_map(|r| r.as_ref().ok()).collect();
     for booking in &acknowledged {
@@ -120,9 +105,7 @@ async fn a_row_that_somebody_holds_delays_only_its_own_commands() {
     let free = school.session("Situational Judgment", 10).await;
     let ann = school.student("ANN", &[("cs_credits", 1)]).await;
     let bob = school.student("BOB", &[("sj_credits", 1)]).await;
-    let owner = school.db.owner().await;
-    owner.batch_execute("BEGIN").await.unwrap();
-    owner.execute("SELECT 1 FROM slots WHERE id = $1 FOR UPDATE", &[&held]).await.unwrap();
+    let owner = school.somebody_locks("slots", held).await;
 
     let (hers, his) = futures::join!(school.book(ann, held), school.book(bob, free));
 
@@ -138,9 +121,7 @@ async fn a_contact_that_somebody_holds_delays_only_its_own_commands() {
     let school = School::open().await;
     let session = school.session("Clinical Skills", 10).await;
     let students = school.students(6, "cs_credits").await;
-    let owner = school.db.owner().await;
-    owner.batch_execute("BEGIN").await.unwrap();
-    owner.execute("SELECT 1 FROM contacts WHERE id = $1 FOR UPDATE", &[&students[2]]).await.unwrap();
+    let owner = school.somebody_locks("contacts", students[2]).await;
 
     let results = join_all(students.iter().map(|student| school.book(*student, session))).await;
 
@@ -227,9 +208,7 @@ async fn a_full_queue_says_so_at_once() {
     for i in 0..12 {
         students.push(school.student(&format!("Q{i}"), &[("cs_credits", 1)]).await);
     }
-    let owner = school.db.owner().await;
-    owner.batch_execute("BEGIN").await.unwrap();
-    owner.execute("SELECT 1 FROM slots WHERE id = $1 FOR UPDATE", &[&session]).await.unwrap();
+    let owner = school.somebody_locks("slots", session).await;
 
     let mut waiting: Vec<_> = students.iter().map(|student| Box::pin(school.book(*student, session))).collect();
     // Poll each once: the first five queue up, the others are told at once.

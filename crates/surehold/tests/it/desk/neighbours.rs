@@ -71,9 +71,7 @@ async fn a_fault_in_one_organisation_costs_no_other_anything() {
 async fn an_organisation_that_is_held_up_holds_up_no_other() {
     let street = street(2, 5).await;
     let ((held, held_session, held_students), (free, free_session, free_students)) = (&street[0], &street[1]);
-    let owner = held.db.owner().await;
-    owner.batch_execute("BEGIN").await.unwrap();
-    owner.execute("SELECT 1 FROM slots WHERE id = $1 FOR UPDATE", &[held_session]).await.unwrap();
+    let owner = held.somebody_locks("slots", *held_session).await;
 
     let waiting = held.book(held_students[0], *held_session);
     let free_one = async {

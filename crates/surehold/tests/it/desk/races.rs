@@ -77,7 +77,7 @@ async fn a_sold_out_session_refuses_without_writing() {
     // Other tests share the server's WAL, so this is a bound, not zero: 59 row locks alone would write as much.
     assert!(written < 2_000_000, "{written} bytes of WAL");
     // A seat that comes back is found at once, though the desk remembers the session as full.
-    let booking = school.number("SELECT count(*) FROM bookings").await;
+    let booking = school.count("bookings").await;
     assert_eq!(booking, 1);
     school.laws_hold().await;
 }
@@ -132,7 +132,7 @@ async fn a8_06_however_cancel_and_refund_race_the_credit_comes_back_once() {
     .await;
 
     assert_eq!(school.balance(student, "cs_credits").await, 1);
-    assert_eq!(school.number("SELECT count(*) FROM credit_entries WHERE reason = 'return'").await, 1);
+    assert_eq!(school.count("credit_entries WHERE reason = 'return'").await, 1);
     school.laws_hold().await;
 }
 

@@ -102,9 +102,7 @@ async fn a_due_hold_whose_other_slot_is_locked_does_not_stand_in_the_way() {
     let slots = market.slots(2, 2).await;
     let trip = market.hold(Uuid::now_v7(), &slots).await.unwrap();
     market.is_due(&trip).await;
-    let somebody = market.db.owner().await;
-    somebody.batch_execute("BEGIN").await.unwrap();
-    somebody.execute("SELECT 1 FROM slots WHERE id = $1 FOR UPDATE", &[&slots[1]]).await.unwrap();
+    let somebody = market.somebody_locks("slots", slots[1]).await;
 
     // One seat is free anyway; the one that is due has to wait for its trip.
     market.hold(Uuid::now_v7(), &slots[..1]).await.expect("a free seat");

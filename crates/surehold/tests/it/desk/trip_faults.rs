@@ -1,27 +1,21 @@
 //! Trips and money when the connection or the server fails.
 
 use futures::future::join_all;
-use surehold::desk::{Desk, DeskError, DeskOptions};
+use surehold::desk::DeskError;
 use surehold_core::rows::PaymentStatus;
 use uuid::Uuid;
 
 use crate::support::Marketplace;
-use crate::support::cut::{Cut, Wire};
+use crate::support::cut::{Cut, Wire, kill_connections};
 use crate::support::marketplace::{from_stripe, hold, paid, payment};
-use crate::support::school::{is_refused, store_on};
-
-fn desk_behind(market: &Marketplace, wire: &Wire) -> Desk {
-    let url =
-        market.db.url.replace(&market.db.socket_dir.display().to_string(), &wire.socket_dir.display().to_string());
-    Desk::new(store_on(&url), DeskOptions { flights_max: 6, ..DeskOptions::default() })
-}
+use crate::support::school::is_refused;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn holds_whose_commit_is_cut_off_are_made_once() {
     for cut in [Cut::AfterCommit, Cut::BeforeCommit] {
         let market = Marketplace::open().await;
         let wire = Wire::to(&market.db.socket_dir, cut).await;
-        let desk = desk_behind(&market, &wire);
+        let desk = market.server_behind(&wire);
         let slots = market.slots(3, 8).await;
 
         wire.cut_next(1);
@@ -34,7 +28,7 @@ async fn holds_whose_commit_is_cut_off_are_made_once() {
         for trip in trips {
             assert_eq!(market.statuses(trip).await, [("pending_payment".to_owned(), 3)].into(), "{cut:?}");
         }
-        assert_eq!(market.number("SELECT count(*) FROM payments").await, 8, "{cut:?}");
+        assert_eq!(market.count("payments").await, 8, "{cut:?}");
         market.laws_hold().await;
     }
 }
@@ -44,7 +38,7 @@ async fn a_settlement_whose_commit_is_cut_off_is_made_once() {
     for cut in [Cut::AfterCommit, Cut::BeforeCommit] {
         let market = Marketplace::open().await;
         let wire = Wire::to(&market.db.socket_dir, cut).await;
-        let desk = desk_behind(&market, &wire);
+        let desk = market.server_behind(&wire);
         let slots = market.slots(2, 5).await;
         let trips =
             [market.hold(Uuid::now_v7(), &slots).await.unwrap(), market.hold(Uuid::now_v7(), &slots).await.unwrap()];
@@ -63,8 +57,8 @@ async fn a_settlement_whose_commit_is_cut_off_is_made_once() {
         for trip in &trips {
             assert_eq!(market.statuses(trip).await, [("confirmed".to_owned(), 2)].into(), "{cut:?}");
         }
-        assert_eq!(market.number("SELECT count(*) FROM stripe_events").await, 1, "{cut:?}");
-        assert_eq!(market.number("SELECT count(*) FROM journal WHERE event = 'booking.confirmed'").await, 4, "{cut:?}");
+        assert_eq!(market.count("stripe_events").await, 1, "{cut:?}");
+        assert_eq!(market.count("journal WHERE event = 'booking.confirmed'").await, 4, "{cut:?}");
         market.laws_hold().await;
     }
 }
@@ -74,7 +68,7 @@ async fn the_end_of_a_hold_whose_commit_is_cut_off_comes_once() {
     for cut in [Cut::AfterCommit, Cut::BeforeCommit] {
         let market = Marketplace::open().await;
         let wire = Wire::to(&market.db.socket_dir, cut).await;
-        let desk = desk_behind(&market, &wire);
+        let desk = market.server_behind(&wire);
         let slots = market.slots(2, 1).await;
         let due = market.hold(Uuid::now_v7(), &slots).await.unwrap();
         market.is_due(&due).await;
@@ -85,7 +79,7 @@ async fn the_end_of_a_hold_whose_commit_is_cut_off_comes_once() {
         assert_eq!(wire.cuts_made(), 1, "{cut:?}");
         assert_eq!(market.statuses(&due).await, [("expired".to_owned(), 2)].into(), "{cut:?}");
         assert_eq!(market.statuses(&next).await, [("pending_payment".to_owned(), 2)].into(), "{cut:?}");
-        assert_eq!(market.number("SELECT count(*) FROM journal WHERE event = 'booking.expired'").await, 2, "{cut:?}");
+        assert_eq!(market.count("journal WHERE event = 'booking.expired'").await, 2, "{cut:?}");
         market.laws_hold().await;
     }
 }
@@ -95,15 +89,6 @@ async fn killed_connections_lose_no_trip_and_no_money() {
     let market = Marketplace::open().await;
     let slots = market.slots(3, 40).await;
     let owner = market.db.owner().await;
-    let killer = async {
-        // Bounded: as many kills as there are moments to kill in.
-        for _ in 0..30 {
-            let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-                        WHERE datname = current_database() AND application_name = 'surehold'";
-            owner.query_one(kill, &[]).await.unwrap();
-            tokio::task::yield_now().await;
-        }
-    };
     let lives = join_all((0..60).map(|i| {
         let mut items = slots.clone();
         items.rotate_left(i % 3);
@@ -113,7 +98,7 @@ async fn killed_connections_lose_no_trip_and_no_money() {
             market.settle(&trip).await.map(|_| trip)
         }
     }));
-    let ((), results) = futures::join!(killer, lives);
+    let ((), results) = futures::join!(kill_connections(&owner, 30), lives);
 
     for result in &results {
         match result {

@@ -10,7 +10,7 @@ use surehold_core::{Answer, Refusal};
 use uuid::Uuid;
 
 use crate::support::Marketplace;
-use crate::support::marketplace::{from_stripe, held, hold, paid, payment};
+use crate::support::marketplace::{at_price, from_stripe, held, hold, paid, payment, record};
 use crate::support::school::{cancel, is_refused, refusal, request};
 
 fn travellers(count: usize) -> Vec<Uuid> {
@@ -64,7 +64,7 @@ async fn every_column_of_a_payment_and_its_refund_is_kept() {
     let intent = Some("pi_0".to_owned());
     let awaits = AwaitPayment { payment_id, session_id: None, stripe_payment_intent: intent };
     market.submit(Command::AwaitPayment(awaits)).await.unwrap();
-    assert_eq!(market.number("SELECT count(*) FROM payments WHERE processing_since IS NOT NULL").await, 1);
+    assert_eq!(market.count("payments WHERE processing_since IS NOT NULL").await, 1);
     market.settle(&trip).await.unwrap();
     let (flag, dispute) = (Some("DISPUTE".to_owned()), Some("dp_1".to_owned()));
     let flag = FlagPayment { payment_id, flag, stripe_dispute_id: dispute };
@@ -87,7 +87,7 @@ async fn every_column_of_a_payment_and_its_refund_is_kept() {
         trip.bookings[0].id
     );
     assert_eq!(market.number(&kept).await, 1);
-    assert_eq!(market.number("SELECT count(*) FROM trips WHERE status = 'cancelled' AND version = 3").await, 1);
+    assert_eq!(market.count("trips WHERE status = 'cancelled' AND version = 3").await, 1);
     market.laws_hold().await;
 }
 
@@ -184,9 +184,9 @@ async fn b3_5_a_double_click_makes_one_trip_and_one_payment() {
             trip.bookings.iter().map(|booking| booking.reference.clone()).collect()
         };
         assert!(trips.iter().all(|trip| references(trip) == references(&trips[0])));
-        assert_eq!(market.number("SELECT count(*) FROM payments").await, 1);
-        assert_eq!(market.number("SELECT count(*) FROM trips").await, 1);
-        assert_eq!(market.number("SELECT count(*) FROM bookings").await, 3);
+        assert_eq!(market.count("payments").await, 1);
+        assert_eq!(market.count("trips").await, 1);
+        assert_eq!(market.count("bookings").await, 3);
         market.laws_hold().await;
     }
 }
@@ -204,7 +204,7 @@ async fn a_new_traveller_is_put_on_the_books_once() {
         }))
         .await;
         assert!(results.iter().all(Result::is_ok), "{results:?}");
-        assert_eq!(market.number(&format!("SELECT count(*) FROM contacts WHERE id = '{new}'")).await, 1);
+        assert_eq!(market.count(&format!("contacts WHERE id = '{new}'")).await, 1);
     }
     market.laws_hold().await;
 }
@@ -253,7 +253,7 @@ async fn however_often_it_is_settled_it_is_confirmed_once() {
     let saved: Vec<_> = results.into_iter().map(Result::unwrap).collect();
     assert!(saved.iter().all(|payment| payment.status == PaymentStatus::Succeeded));
     assert_eq!(saved.iter().filter(|payment| payment.changed).count(), 1);
-    assert_eq!(market.number("SELECT count(*) FROM journal WHERE event = 'booking.confirmed'").await, 3);
+    assert_eq!(market.count("journal WHERE event = 'booking.confirmed'").await, 3);
     market.laws_hold().await;
 }
 
@@ -273,14 +273,14 @@ async fn b3_6_an_event_on_two_servers_has_one_effect() {
     assert_eq!(results.iter().filter(|result| !result.as_ref().unwrap().replayed).count(), 1);
     let saved: Vec<_> = results.into_iter().map(|result| payment(result).unwrap()).collect();
     assert!(saved.iter().all(|payment| *payment == saved[0] && payment.changed));
-    assert_eq!(market.number("SELECT count(*) FROM stripe_events").await, 1);
+    assert_eq!(market.count("stripe_events").await, 1);
     let caused = "SELECT count(*) FROM journal WHERE stripe_event_id = 'evt_1'";
     assert_eq!(market.number(caused).await, 4, "payment, two bookings, trip");
 
     // Another event for the same fact is kept, and changes nothing.
     let again = market.desk.submit(market.org_id, from_stripe("evt_2", paid(&trip))).await;
     assert!(!payment(again).unwrap().changed);
-    assert_eq!(market.number("SELECT count(*) FROM stripe_events").await, 2);
+    assert_eq!(market.count("stripe_events").await, 2);
     market.laws_hold().await;
 }
 
@@ -290,15 +290,7 @@ async fn money_is_recorded_once_and_pays_for_one_trip() {
     let other = market.second_server();
     let slots = market.slots(4, 10).await;
     let ann = Uuid::now_v7();
-    let record = |contact_id| {
-        request(Command::RecordPayment(RecordPayment {
-            contact_id,
-            reference: "till 7".to_owned(),
-            amount_minor: 10_000,
-            currency: "usd".to_owned(),
-            stripe_payment_intent: None,
-        }))
-    };
+    let record = |contact_id| request(Command::RecordPayment(record(contact_id, "till 7", 10_000)));
     let results = join_all((0..6).map(|i| {
         let desk = if i % 2 == 0 { &market.desk } else { &other };
         desk.submit(market.org_id, record(ann))
@@ -338,8 +330,7 @@ async fn a_name_is_given_to_one_experience() {
 
     // An edit of an old picture; two at once, one of them is old.
     let change = |price| {
-        let terms = OfferingTerms { price_minor: Some(price), ..OfferingTerms::default() };
-        let (offering_id, expected_version) = (market.walk, Some(1));
+        let (offering_id, expected_version, terms) = (market.walk, Some(1), at_price(price));
         request(Command::ChangeOffering(ChangeOffering { offering_id, expected_version, name: None, terms }))
     };
     let (a, b) = futures::join!(market.desk.submit(market.org_id, change(1)), other.submit(market.org_id, change(2)));

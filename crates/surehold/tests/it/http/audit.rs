@@ -52,7 +52,7 @@ async fn every_change_is_found_by_what_it_changed_who_did_it_and_when() {
     let until = log(&format!("entity=booking&until={}", encoded(moved_at))).await;
     assert_eq!(events(until.data()), ["booking.confirmed"]);
     assert_eq!(events(log("entity=session").await.data()).len(), 2);
-    log(&format!("entity=contact&entity_id={}", ann.id)).await.data().as_array().unwrap().first().expect("an entry");
+    log(&format!("entity=contact&entity_id={}", ann.id)).await.rows().first().expect("an entry");
     api.get("/api/admin/audit?entity_id=7001").by_admin().await.names_bad_fields(&["entity_id"]);
     api.get("/api/admin/audit?entity=booking&entity_id=1").by_admin().await.refused(404, "BOOKING_NOT_FOUND");
 }
@@ -70,7 +70,7 @@ async fn the_log_comes_in_pages_that_neither_repeat_nor_hide() {
     let (mut seen, mut cursor) = (Vec::new(), String::new());
     loop {
         let page = api.get(format!("/api/admin/audit?limit=3{cursor}")).by_admin().await.is(200);
-        assert!(page.data().as_array().unwrap().len() <= 3);
+        assert!(page.rows().len() <= 3);
         seen.extend(ids(page.data()));
         // What happens meanwhile does not move the pages that are still to come.
         api.enrols(&format!("L{}", seen.len()), json!({})).await;
@@ -88,13 +88,13 @@ async fn a_refusal_and_a_replay_leave_no_trace() {
     let ann = api.enrols("ANN", json!({ "cs_credits": 1 })).await;
     let session = api.opens("Clinical Skills", 1).await;
     api.books(&ann, session).key("k").await.is(201);
-    let before = api.school.number("SELECT count(*) FROM journal").await;
+    let before = api.school.count("journal").await;
     api.books(&ann, session).key("k").await.is(200);
     api.books(&ann, session).await.is(200);
     api.books(&ann, session).key("other").await.refused(409, "DUPLICATE_BOOKING");
     let bob = api.enrols("BOB", json!({})).await;
     api.books(&bob, session).await.refused(409, "EXAM_FULL");
-    assert_eq!(api.school.number("SELECT count(*) FROM journal WHERE entity <> 'contact'").await, before - 1);
+    assert_eq!(api.school.count("journal WHERE entity <> 'contact'").await, before - 1);
     let laws = api.get("/api/admin/laws").by_admin().await.is(200);
     assert_eq!(laws.data()["all_hold"], true);
 }

@@ -123,9 +123,7 @@ async fn a8_07_who_hangs_up_or_dies_leaves_no_lock_behind() {
     for n in 0..3 {
         students.push(api.enrols(&format!("S{n}"), json!({ "cs_credits": 1 })).await);
     }
-    let owner = api.school.db.owner().await;
-    owner.batch_execute("BEGIN").await.unwrap();
-    owner.execute("SELECT 1 FROM slots WHERE id = $1 FOR UPDATE", &[&session]).await.unwrap();
+    let owner = api.school.somebody_locks("slots", session).await;
     let waiting =
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let somebody_waits = async { while api.school.number(waiting).await == 0 {} };

@@ -19,9 +19,7 @@ async fn a_full_queue_is_said_at_once_and_costs_nothing() {
     for n in 0..9 {
         students.push(api.enrols(&format!("Q{n}"), json!({ "cs_credits": 1 })).await);
     }
-    let owner = api.school.db.owner().await;
-    owner.batch_execute("BEGIN").await.unwrap();
-    owner.execute("SELECT 1 FROM slots WHERE id = $1 FOR UPDATE", &[&session]).await.unwrap();
+    let owner = api.school.somebody_locks("slots", session).await;
 
     let api = &api;
     let mut calls: FuturesUnordered<_> =
@@ -128,7 +126,7 @@ async fn an_unknown_outcome_comes_with_the_key_that_finds_it_out() {
             Cut::AfterCommit => assert!(again.status == 200 && again.is_replayed(), "it had gone through: {again:?}"),
             Cut::BeforeCommit => assert!(again.status == 201 && !again.is_replayed(), "it had not: {again:?}"),
         }
-        assert_eq!(api.school.number("SELECT count(*) FROM bookings").await, 1);
+        assert_eq!(api.school.count("bookings").await, 1);
         assert_eq!(api.reads(&ann, again.id()).await.is(200).data()["status"], "confirmed");
         assert_eq!(api.credits(&ann).await["cs_credits"], 0);
         api.school.laws_hold().await;

@@ -13,7 +13,7 @@ async fn row_version(api: &Api, session: Uuid) -> String {
 
 async fn is_listed(api: &Api, session: Uuid) -> bool {
     let list = api.get("/api/mock-exams/available").await.is(200);
-    list.data().as_array().unwrap().iter().any(|listed| listed["id"] == session.to_string())
+    list.rows().iter().any(|listed| listed["id"] == session.to_string())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -221,7 +221,7 @@ async fn lists_of_sessions_come_in_pages_and_can_be_narrowed() {
     let mut path = "/api/mock-exams/available?limit=2".to_owned();
     loop {
         let page = api.get(&path).await.is(200);
-        seen.extend(page.data().as_array().unwrap().iter().map(|session| session["id"].as_str().unwrap().to_owned()));
+        seen.extend(page.rows().iter().map(|session| session["id"].as_str().unwrap().to_owned()));
         let Some(cursor) = page.body["next_cursor"].as_str() else { break };
         assert_eq!(page.body["has_more"], true);
         path = format!("/api/mock-exams/available?limit=2&cursor={cursor}");
@@ -230,7 +230,7 @@ async fn lists_of_sessions_come_in_pages_and_can_be_narrowed() {
     api.changes(opened[0].parse().unwrap(), json!({ "is_active": "inactive" })).await.is(200);
     let narrowed = "/api/admin/mock-exams?from=2030-05-01&to=2030-05-04&status=true&limit=2";
     let page = api.get(narrowed).by_admin().await.is(200);
-    let ids: Vec<_> = page.data().as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap()).collect();
+    let ids: Vec<_> = page.rows().iter().map(|s| s["id"].as_str().unwrap()).collect();
     assert_eq!(ids, [&opened[3], &opened[2]], "the latest first");
     let cursor = page.body["next_cursor"].as_str().unwrap();
     let page = api.get(format!("{narrowed}&cursor={cursor}")).by_admin().await.is(200);

@@ -101,6 +101,12 @@ impl Answer {
         &self.body["data"]
     }
 
+    /// The rows of a list.
+    #[track_caller]
+    pub fn rows(&self) -> &[Value] {
+        self.data().as_array().unwrap_or_else(|| panic!("a list: {self:?}"))
+    }
+
     pub fn message(&self) -> &str {
         self.body["message"].as_str().unwrap_or_default()
     }
@@ -124,6 +130,11 @@ impl Answer {
     pub fn masked(&self) -> Value {
         masked("", &self.body)
     }
+}
+
+/// A member of each row, which is a text.
+pub fn texts<'v>(rows: impl IntoIterator<Item = &'v Value>, member: &str) -> Vec<&'v str> {
+    rows.into_iter().map(|row| row[member].as_str().unwrap()).collect()
 }
 
 fn masked(name: &str, value: &Value) -> Value {

@@ -183,6 +183,12 @@ impl Api {
         self.patch(format!("/api/admin/bookings/{booking}/attendance"), body).by_admin().await
     }
 
+    /// What the journal says of something, the latest first.
+    pub async fn audit(&self, entity: &str, id: impl ToString) -> Answer {
+        let path = format!("/api/admin/audit?entity={entity}&entity_id={}", id.to_string());
+        self.get(path).by_admin().await.is(200)
+    }
+
     // What students do.
 
     /// Logs in, for a token.

@@ -1,5 +1,5 @@
 //! A wire to PostgreSQL that can be cut at the worst moment: after COMMIT went out, before its answer
-//! comes back.
+//! comes back; and connections that are killed at any.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,6 +8,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
+use tokio_postgres::Client;
+
+/// Kills all connections of servers, so many times. Bounded: as many kills as there are moments to kill in.
+pub async fn kill_connections(owner: &Client, times: usize) {
+    for _ in 0..times {
+        let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                    WHERE datname = current_database() AND application_name = 'surehold'";
+        owner.query_one(kill, &[]).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+}
 
 /// What the simple-query message of a COMMIT looks like on the wire: type, length, text, NUL.
 const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";

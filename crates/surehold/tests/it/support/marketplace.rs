@@ -1,4 +1,4 @@
-//! A trips marketplace with a desk: what tests tell their stories about.
+//! Trips at the desk: a marketplace, and how travellers hold seats, pay for them, and come to the end of their time.
 
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -9,12 +9,12 @@ use jiff::civil::date;
 use surehold::desk::{Desk, DeskError};
 use surehold_core::command::*;
 use surehold_core::outcome::{PaymentSaved, TripHeld};
-use surehold_core::rows::{SlotStatus, StripeEvent};
+use surehold_core::rows::StripeEvent;
 use surehold_core::{Answer, Outcome};
 use uuid::Uuid;
 
 use super::School;
-use super::school::{request, times_on};
+use super::school::{request, slot_of, times_on};
 
 /// A marketplace with an experience; else it has what a school has.
 pub struct Marketplace {
@@ -42,32 +42,13 @@ impl Marketplace {
     }
 
     async fn at(school: School) -> Marketplace {
-        let walk = add_offering(&school, "City walk", 5000).await;
+        let walk = school.add_experience(school.org_id, "City walk", at_price(5000)).await;
         Marketplace { school, walk }
     }
 
     /// A slot of the city walk with so many seats.
     pub async fn slot(&self, capacity: i32) -> Uuid {
-        let day = date(2030, 5, 4);
-        let command = OpenSlot {
-            offering_id: self.walk,
-            name: "City walk".to_owned(),
-            times: times_on(day),
-            location: None,
-            mock_set: None,
-            capacity,
-            withheld: 0,
-            status: SlotStatus::Active,
-            activates_at: None,
-            prerequisites: Vec::new(),
-            price_minor: None,
-            one_per_start: false,
-            hubspot_id: None,
-        };
-        match self.submit(Command::OpenSlot(command)).await.expect("a new slot").answer {
-            Answer::SlotOpened(saved) => saved.slot_id,
-            other => panic!("unexpected {other:?}"),
-        }
+        self.open_slot(self.org_id, slot_of(self.walk, times_on(date(2030, 5, 4)), capacity)).await
     }
 
     /// Several slots with so many seats each, sorted as the desk locks them.
@@ -75,6 +56,18 @@ impl Marketplace {
         let mut ids = futures::future::join_all((0..count).map(|_| self.slot(capacity))).await;
         ids.sort_unstable();
         ids
+    }
+}
+
+/// Trips and their money, at a marketplace or at any other organisation.
+impl School {
+    /// Adds an experience to an organisation.
+    pub async fn add_experience(&self, org_id: Uuid, name: &str, terms: OfferingTerms) -> Uuid {
+        let command = Command::AddOffering(AddOffering { name: name.to_owned(), terms });
+        match self.desk.submit(org_id, request(command)).await.expect("a new experience").answer {
+            Answer::OfferingSaved(saved) => saved.offering_id,
+            other => panic!("unexpected {other:?}"),
+        }
     }
 
     /// Holds seats of some slots, one each.
@@ -97,24 +90,21 @@ impl Marketplace {
         payment(desk.submit(self.org_id, request(paid(trip))).await)
     }
 
-    /// The hold came to its end a second ago.
-    pub async fn is_due(&self, trip: &TripHeld) {
-        let id = trip.payment_id;
+    /// Time goes by for a payment: its session and its hold end so many seconds from now.
+    pub async fn time_goes_by(&self, payment_id: Uuid, pay_until: i64, expires_at: i64) {
+        let at = |seconds: i64| format!("now() + interval '{seconds} seconds'");
+        let (pay, end) = (at(pay_until), at(expires_at));
         let sql = format!(
-            "BEGIN;
-             UPDATE payments SET pay_until = now() - interval '3 s', expires_at = now() - interval '1 s' WHERE id = '{id}';
-             UPDATE bookings SET expires_at = now() - interval '1 s'
-             WHERE payment_id = '{id}' AND status = 'pending_payment';
-             COMMIT"
+            "WITH holds AS (
+                UPDATE bookings SET expires_at = {end} WHERE payment_id = '{payment_id}' AND expires_at IS NOT NULL)
+             UPDATE payments SET pay_until = {pay}, expires_at = {end} WHERE id = '{payment_id}'"
         );
-        self.db.owner().await.batch_execute(&sql).await.unwrap();
+        assert_eq!(self.db.owner().await.execute(&sql, &[]).await.unwrap(), 1);
     }
 
-    /// Taken and held seats of a slot.
-    pub async fn seats(&self, slot_id: Uuid) -> (i32, i32) {
-        let row = self.db.owner().await.query_one("SELECT taken, held FROM slots WHERE id = $1", &[&slot_id]).await;
-        let row = row.unwrap();
-        (row.get(0), row.get(1))
+    /// The hold came to its end a second ago.
+    pub async fn is_due(&self, trip: &TripHeld) {
+        self.time_goes_by(trip.payment_id, -3, -1).await;
     }
 
     /// How many bookings of a trip's payment stand where.
@@ -131,13 +121,9 @@ impl Marketplace {
     }
 }
 
-async fn add_offering(school: &School, name: &str, price_minor: i64) -> Uuid {
-    let terms = OfferingTerms { price_minor: Some(price_minor), ..OfferingTerms::default() };
-    let command = Command::AddOffering(AddOffering { name: name.to_owned(), terms });
-    match school.submit(command).await.expect("a new experience").answer {
-        Answer::OfferingSaved(saved) => saved.offering_id,
-        other => panic!("unexpected {other:?}"),
-    }
+/// Terms of an experience at so much a guest.
+pub fn at_price(price_minor: i64) -> OfferingTerms {
+    OfferingTerms { price_minor: Some(price_minor), ..OfferingTerms::default() }
 }
 
 /// A traveller goes to the checkout with one guest for each slot.
@@ -163,6 +149,17 @@ pub fn paid(trip: &TripHeld) -> Command {
         session_id: Some(format!("cs_{}", trip.payment_id.simple())),
         stripe_payment_intent: Some(format!("pi_{}", trip.payment_id.simple())),
     })
+}
+
+/// Dollars that were taken elsewhere.
+pub fn record(contact_id: Uuid, reference: &str, amount_minor: i64) -> RecordPayment {
+    RecordPayment {
+        contact_id,
+        reference: reference.to_owned(),
+        amount_minor,
+        currency: "usd".to_owned(),
+        stripe_payment_intent: None,
+    }
 }
 
 /// What Stripe's webhook makes of an event.

@@ -1,10 +1,9 @@
-//! A marketplace of trips with its HTTP service and a stand-in for Stripe, and what people do with it.
+//! The same marketplace over HTTP, with a stand-in for Stripe: its office, its travellers, its webhooks.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use secrecy::SecretString;
@@ -14,15 +13,14 @@ use surehold::desk::DeskOptions;
 use surehold::http::{HttpOptions, JwtSecrets};
 use surehold::store::orgs::{self, OrgRow};
 use surehold::stripe::Accounts;
-use surehold_core::Answer as Decided;
-use surehold_core::command::{AddOffering, Command, OfferingTerms, OpenSlot, RecordPayment, SlotTimes};
-use surehold_core::rows::SlotStatus;
+use surehold_core::command::{Command, OfferingTerms, OpenSlot, RecordPayment};
 use surehold_simulators::stripe::{Action, Options, Retry, Simulator};
 use uuid::Uuid;
 
 use super::answer::Answer;
 use super::api::{Api, Call, unlimited};
-use super::school::request;
+use super::marketplace::{at_price, payment, record};
+use super::school::{slot_of, times_from};
 
 pub const STRIPE_KEY: &str = "sk_test_of_the_tests";
 pub const WEBHOOK_SECRET: &str = "whsec_of_the_tests";
@@ -151,15 +149,11 @@ impl MarketplaceApi {
     // What the office does.
 
     pub async fn experience(&self, name: &str, price_minor: i64) -> Uuid {
-        let terms = OfferingTerms { price_minor: Some(price_minor), ..OfferingTerms::default() };
-        self.experience_with(self.api.school.org_id, name, terms).await
+        self.experience_with(name, at_price(price_minor)).await
     }
 
-    pub async fn experience_with(&self, org_id: Uuid, name: &str, terms: OfferingTerms) -> Uuid {
-        match self.does(org_id, Command::AddOffering(AddOffering { name: name.to_owned(), terms })).await {
-            Decided::OfferingSaved(saved) => saved.offering_id,
-            other => panic!("unexpected {other:?}"),
-        }
+    pub async fn experience_with(&self, name: &str, terms: OfferingTerms) -> Uuid {
+        self.api.school.add_experience(self.api.school.org_id, name, terms).await
     }
 
     /// A slot in May 2030, at a time of its own.
@@ -188,36 +182,16 @@ impl MarketplaceApi {
         price_minor: Option<i64>,
     ) -> Slot {
         let starts_at = Timestamp::from_second(starts_at.as_second() / 60 * 60).unwrap();
-        let ends_at = starts_at + SignedDuration::from_hours(1);
-        let zone = TimeZone::get("America/Toronto").unwrap();
-        let (start, end) = (starts_at.to_zoned(zone.clone()), ends_at.to_zoned(zone));
-        let open = OpenSlot {
-            offering_id: experience,
-            name: "A slot".to_owned(),
-            times: SlotTimes {
-                starts_at,
-                ends_at,
-                local_date: start.date(),
-                local_start: start.time(),
-                local_end: end.time(),
-                time_zone: "America/Toronto".to_owned(),
-            },
-            location: None,
-            mock_set: None,
-            capacity,
-            withheld: 0,
-            status: SlotStatus::Active,
-            activates_at: None,
-            prerequisites: Vec::new(),
-            price_minor,
-            one_per_start: false,
-            hubspot_id: None,
-        };
-        let id = match self.does(org_id, Command::OpenSlot(open)).await {
-            Decided::SlotOpened(saved) => saved.slot_id,
-            other => panic!("unexpected {other:?}"),
-        };
-        Slot { id, experience, date: start.date().to_string(), time: start.strftime("%H:%M").to_string() }
+        let times = times_from(starts_at, 1);
+        let (date, time) = (times.local_date.to_string(), times.local_start.strftime("%H:%M").to_string());
+        let slot = OpenSlot { price_minor, ..slot_of(experience, times, capacity) };
+        Slot { id: self.api.school.open_slot(org_id, slot).await, experience, date, time }
+    }
+
+    /// A slot of another organisation.
+    pub async fn slot_of_others(&self, org_id: Uuid, price_minor: i64) -> Slot {
+        let experience = self.api.school.add_experience(org_id, "Diving", at_price(price_minor)).await;
+        self.slot_for(org_id, experience, 5, "2030-06-01T12:00:00Z".parse().unwrap(), None).await
     }
 
     /// Slots of one experience, with so many seats each, at 50 dollars.
@@ -229,21 +203,9 @@ impl MarketplaceApi {
 
     /// Money that was taken elsewhere.
     pub async fn records(&self, who: &Traveller, amount_minor: i64, currency: &str) -> Uuid {
-        let record = RecordPayment {
-            contact_id: who.id,
-            reference: format!("INV-{}", Uuid::new_v4()),
-            amount_minor,
-            currency: currency.to_owned(),
-            stripe_payment_intent: None,
-        };
-        match self.does(self.api.school.org_id, Command::RecordPayment(record)).await {
-            Decided::PaymentSaved(saved) => saved.payment_id,
-            other => panic!("unexpected {other:?}"),
-        }
-    }
-
-    async fn does(&self, org_id: Uuid, command: Command) -> Decided {
-        self.api.school.desk.submit(org_id, request(command)).await.expect("it is done").answer
+        let (currency, usual) = (currency.to_owned(), record(who.id, &format!("INV-{}", Uuid::new_v4()), amount_minor));
+        let command = Command::RecordPayment(RecordPayment { currency, ..usual });
+        payment(self.api.school.submit(command).await).expect("it is recorded").payment_id
     }
 
     pub async fn org(&self) -> OrgRow {
@@ -263,6 +225,11 @@ impl MarketplaceApi {
         self.checks_out(who, json!({ "tripItems": items })).bearer(&who.token)
     }
 
+    /// Checks out, and holds what is wanted.
+    pub async fn held(&self, who: &Traveller, items: Value) -> Held {
+        Held::of(&self.holds(who, items).await.is(201))
+    }
+
     /// A checkout with more in its body than items, sent by nobody yet.
     pub fn checks_out(&self, who: &Traveller, more: Value) -> Call {
         self.api.post("/functions/v1/checkout", super::api::merged(checkout_of(who), more))
@@ -270,7 +237,7 @@ impl MarketplaceApi {
 
     /// Checks out, pays, and it is known.
     pub async fn books(&self, who: &Traveller, items: Value) -> Held {
-        let held = Held::of(&self.holds(who, items).await.is(201));
+        let held = self.held(who, items).await;
         self.pays(&held.session).await;
         assert_eq!(self.status(held.payment).await, "succeeded");
         held
@@ -334,9 +301,7 @@ impl MarketplaceApi {
 
     /// (taken, held) seats of a slot.
     pub async fn seats(&self, slot: &Slot) -> (i32, i32) {
-        let sql = "SELECT taken, held FROM slots WHERE id = $1";
-        let row = self.api.school.db.owner().await.query_one(sql, &[&slot.id]).await.unwrap();
-        (row.get(0), row.get(1))
+        self.api.school.seats(slot.id).await
     }
 
     /// The states of a payment's bookings, in order.
@@ -348,18 +313,12 @@ impl MarketplaceApi {
 
     /// How many rows there are.
     pub async fn count(&self, table_and_condition: &str) -> i64 {
-        self.api.school.number(&format!("SELECT count(*) FROM {table_and_condition}")).await
+        self.api.school.count(table_and_condition).await
     }
 
     /// Time goes by for a payment: its session and its hold end so many seconds from now.
     pub async fn time_goes_by(&self, payment: Uuid, pay_until: i64, expires_at: i64) {
-        let at = |seconds: i64| format!("now() + interval '{seconds} seconds'");
-        let (pay, end) = (at(pay_until), at(expires_at));
-        let sql = format!("UPDATE payments SET pay_until = {pay}, expires_at = {end} WHERE id = '{payment}'");
-        assert_eq!(self.api.meddles(&sql).await, 1);
-        let sql =
-            format!("UPDATE bookings SET expires_at = {end} WHERE payment_id = '{payment}' AND expires_at IS NOT NULL");
-        self.api.meddles(&sql).await;
+        self.api.school.time_goes_by(payment, pay_until, expires_at).await;
     }
 
     /// What the server's worker does with holds that are due.

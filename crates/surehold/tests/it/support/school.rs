@@ -1,10 +1,9 @@
-//! A school with a desk: what tests tell their stories about.
+//! A school with a desk, what tests tell their stories about; and what every organisation has: slots, seats, requests.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::civil::{Date, date};
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use surehold::desk::{CommitMode, Desk, DeskError, DeskOptions};
 use surehold::store::provision::{NewOrg, create_org};
@@ -13,9 +12,13 @@ use surehold_core::command::*;
 use surehold_core::outcome::{Booked, Cancelled};
 use surehold_core::rows::{EntryReason, Hand, SlotStatus};
 use surehold_core::{Answer, Outcome, Refusal};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::cluster::{APP_ROLE, TestDatabase};
+use super::cut::Wire;
+
+const TORONTO: &str = "America/Toronto";
 
 /// A school, open for booking.
 pub struct School {
@@ -54,7 +57,7 @@ impl School {
         let new = NewOrg {
             slug: slug.to_owned(),
             name: "School".to_owned(),
-            time_zone: "America/Toronto".to_owned(),
+            time_zone: TORONTO.to_owned(),
             currency: "usd".to_owned(),
             hosts: Vec::new(),
             is_test: false,
@@ -67,7 +70,13 @@ impl School {
 
     /// A second server process on the same database: its own pools, its own desk.
     pub fn second_server(&self) -> Desk {
-        Desk::new(store_on(&self.db.url), DeskOptions { flights_max: 6, ..DeskOptions::default() })
+        server_at(&self.db.url)
+    }
+
+    /// A server whose way to the database is a wire that can be cut.
+    pub fn server_behind(&self, wire: &Wire) -> Desk {
+        let (direct, wired) = (self.db.socket_dir.display().to_string(), wire.socket_dir.display().to_string());
+        server_at(&self.db.url.replace(&direct, &wired))
     }
 
     /// A student with some credits.
@@ -100,22 +109,14 @@ impl School {
 
     /// A session on a day, from nine to noon.
     pub async fn session_on(&self, mock_type: &str, capacity: i32, day: Date) -> Uuid {
-        let command = OpenSlot {
-            offering_id: self.offerings[mock_type],
-            name: format!("{mock_type} {day}"),
-            times: times_on(day),
-            location: Some("Toronto".to_owned()),
-            mock_set: None,
-            capacity,
-            withheld: 0,
-            status: SlotStatus::Active,
-            activates_at: None,
-            price_minor: None,
-            one_per_start: false,
-            prerequisites: Vec::new(),
-            hubspot_id: None,
-        };
-        match self.submit(Command::OpenSlot(command)).await.expect("a new session").answer {
+        let name = format!("{mock_type} {day}");
+        let usual = slot_of(self.offerings[mock_type], times_on(day), capacity);
+        self.open_slot(self.org_id, OpenSlot { name, location: Some("Toronto".to_owned()), ..usual }).await
+    }
+
+    /// Puts a slot on the calendar of an organisation.
+    pub async fn open_slot(&self, org_id: Uuid, slot: OpenSlot) -> Uuid {
+        match self.desk.submit(org_id, request(Command::OpenSlot(slot))).await.expect("a new slot").answer {
             Answer::SlotOpened(saved) => saved.slot_id,
             other => panic!("unexpected {other:?}"),
         }
@@ -161,15 +162,34 @@ impl School {
         self.db.owner().await.query_one(sql, &[&self.org_id, &contact_id, &kind]).await.unwrap().get(0)
     }
 
+    /// Seats of a slot: taken, and held.
+    pub async fn seats(&self, slot_id: Uuid) -> (i32, i32) {
+        let sql = "SELECT taken, held FROM slots WHERE id = $1";
+        let row = self.db.owner().await.query_one(sql, &[&slot_id]).await.unwrap();
+        (row.get(0), row.get(1))
+    }
+
     /// Seats taken on a session.
     pub async fn taken(&self, slot_id: Uuid) -> i32 {
-        let sql = "SELECT taken FROM slots WHERE org_id = $1 AND id = $2";
-        self.db.owner().await.query_one(sql, &[&self.org_id, &slot_id]).await.unwrap().get(0)
+        self.seats(slot_id).await.0
     }
 
     /// One number from the database.
     pub async fn number(&self, sql: &str) -> i64 {
         self.db.owner().await.query_one(sql, &[]).await.unwrap().get(0)
+    }
+
+    /// How many rows there are.
+    pub async fn count(&self, table_and_condition: &str) -> i64 {
+        self.number(&format!("SELECT count(*) FROM {table_and_condition}")).await
+    }
+
+    /// Somebody else's transaction that holds a row's lock until it ends.
+    pub async fn somebody_locks(&self, table: &str, id: Uuid) -> Client {
+        let somebody = self.db.owner().await;
+        let lock = format!("BEGIN; SELECT 1 FROM {table} WHERE id = '{id}' FOR UPDATE");
+        somebody.batch_execute(&lock).await.unwrap();
+        somebody
     }
 
     /// Every law holds.
@@ -180,6 +200,10 @@ impl School {
             assert!(report.violations.is_empty(), "law {} is broken: {:?}", report.law, report.violations);
         }
     }
+}
+
+fn server_at(url: &str) -> Desk {
+    Desk::new(store_on(url), DeskOptions { flights_max: 6, ..DeskOptions::default() })
 }
 
 /// A store with few connections, so that many tests fit on one server.
@@ -239,17 +263,41 @@ pub fn booked(result: Result<Outcome, DeskError>) -> Result<Booked, DeskError> {
     }
 }
 
+/// A slot on sale, as plain as can be.
+pub fn slot_of(offering_id: Uuid, times: SlotTimes, capacity: i32) -> OpenSlot {
+    OpenSlot {
+        offering_id,
+        name: "A slot".to_owned(),
+        times,
+        location: None,
+        mock_set: None,
+        capacity,
+        withheld: 0,
+        status: SlotStatus::Active,
+        activates_at: None,
+        prerequisites: Vec::new(),
+        price_minor: None,
+        one_per_start: false,
+        hubspot_id: None,
+    }
+}
+
 /// Nine to noon on a day in Toronto.
 pub fn times_on(day: Date) -> SlotTimes {
-    let zone = TimeZone::get("America/Toronto").unwrap();
-    let starts_at: Timestamp = day.at(9, 0, 0, 0).to_zoned(zone).unwrap().timestamp();
+    times_from(day.at(9, 0, 0, 0).in_tz(TORONTO).unwrap().timestamp(), 3)
+}
+
+/// So many hours from a moment on, on Toronto's clocks.
+pub fn times_from(starts_at: Timestamp, hours: i64) -> SlotTimes {
+    let ends_at = starts_at + SignedDuration::from_hours(hours);
+    let (start, end) = (starts_at.in_tz(TORONTO).unwrap(), ends_at.in_tz(TORONTO).unwrap());
     SlotTimes {
         starts_at,
-        ends_at: starts_at + SignedDuration::from_hours(3),
-        local_date: day,
-        local_start: jiff::civil::time(9, 0, 0, 0),
-        local_end: jiff::civil::time(12, 0, 0, 0),
-        time_zone: "America/Toronto".to_owned(),
+        ends_at,
+        local_date: start.date(),
+        local_start: start.time(),
+        local_end: end.time(),
+        time_zone: TORONTO.to_owned(),
     }
 }
 

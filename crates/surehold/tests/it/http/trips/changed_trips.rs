@@ -16,7 +16,7 @@ async fn held_trip() -> (MarketplaceApi, Traveller, [Slot; 2], Held) {
     let shop = MarketplaceApi::open().await;
     let slots = shop.slots([5, 5]).await;
     let ann = traveller();
-    let held = Held::of(&shop.holds(&ann, json!([slots[0].item(2)])).await.is(201));
+    let held = shop.held(&ann, json!([slots[0].item(2)])).await;
     (shop, ann, slots, held)
 }
 

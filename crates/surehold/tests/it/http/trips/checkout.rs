@@ -172,10 +172,8 @@ async fn the_price_is_ours_whatever_the_body_says() {
     assert_eq!(shop.status(Held::of(&held).payment).await, "succeeded");
 
     // Without a price, and for nothing, there is no checkout.
-    let free = shop
-        .experience_with(shop.api.school.org_id, "Free", OfferingTerms { price_minor: Some(0), ..Default::default() })
-        .await;
-    let unsold = shop.experience_with(shop.api.school.org_id, "Not sold", OfferingTerms::default()).await;
+    let free = shop.experience("Free", 0).await;
+    let unsold = shop.experience_with("Not sold", OfferingTerms::default()).await;
     for experience in [free, unsold] {
         let slot = shop.slot(experience, 5).await;
         shop.holds(&ann, json!([slot.item(1)])).await.refused(400, "INVALID_PRICE");
@@ -288,7 +286,7 @@ async fn a_key_is_one_checkout_for_ever() {
     assert_eq!(late.body["bookings"][0]["status"], "expired");
     assert_eq!(shop.seats(&a).await, (0, 1));
     // Without it she may try again.
-    let anew = Held::of(&shop.holds(&ann, json!([a.item(1)])).await.is(201));
+    let anew = shop.held(&ann, json!([a.item(1)])).await;
     assert_ne!((anew.payment, anew.session), (held.payment, held.session));
     shop.laws_hold().await;
 }

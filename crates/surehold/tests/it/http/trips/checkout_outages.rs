@@ -87,7 +87,7 @@ async fn a_moments_trouble_is_over_before_anybody_hears_of_it() {
             }
         });
         let ann = traveller();
-        let held = Held::of(&shop.holds(&ann, json!([slot.item(1)])).await.is(201));
+        let held = shop.held(&ann, json!([slot.item(1)])).await;
         assert!(shop.stripe.request_count(CREATE) > before + 1, "{fault}");
         let sessions = shop.stripe.sessions();
         assert_eq!(sessions.len(), number + 1, "{fault}: one session, found again under its key");
@@ -113,7 +113,7 @@ async fn a_session_that_nobody_was_told_of_holds_no_seat() {
     assert_eq!(shop.stripe.sessions().len(), 1);
     assert_eq!(shop.seats(&slot).await, (0, 0));
 
-    let held = Held::of(&shop.holds(&ann, json!([slot.item(2)])).await.is(201));
+    let held = shop.held(&ann, json!([slot.item(2)])).await;
     let [lost, open] = shop.stripe.sessions().try_into().unwrap();
     assert_ne!(lost.id, held.session);
     assert_eq!(open.id, held.session);
@@ -174,7 +174,7 @@ async fn an_impatient_click_does_not_take_the_other_ones_seats() {
 async fn who_gives_up_late_does_not_end_an_open_session() {
     let shop = MarketplaceApi::open().await;
     let [slot] = shop.slots([5]).await;
-    let held = Held::of(&shop.holds(&traveller(), json!([slot.item(1)])).await.is(201));
+    let held = shop.held(&traveller(), json!([slot.item(1)])).await;
     let give_up = ReleasePayment { payment_id: held.payment, reason: ReleaseReason::CheckoutRefused };
     shop.api.school.submit(Command::ReleasePayment(give_up)).await.unwrap();
     assert_eq!(shop.status(held.payment).await, "pending");

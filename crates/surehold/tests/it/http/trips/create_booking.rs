@@ -5,13 +5,12 @@ use std::future::IntoFuture;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use surehold::desk::{CommitMode, DeskOptions};
-use surehold_core::command::OfferingTerms;
 use surehold_simulators::stripe::{Action, Down};
 use uuid::Uuid;
 
 use crate::support::MarketplaceApi;
 use crate::support::api::merged;
-use crate::support::marketplace_api::{Held, traveller};
+use crate::support::marketplace_api::traveller;
 
 fn is_reference(text: &Value) -> bool {
     text.as_str().and_then(|text| text.strip_prefix("PL-")).is_some_and(|rest| rest.len() == 8)
@@ -162,7 +161,7 @@ async fn a_checkouts_payment_is_settled_by_it() {
     let [slot] = shop.slots([9]).await;
     shop.stripe.set_webhooks(Vec::new());
     let ann = traveller();
-    let held = Held::of(&shop.holds(&ann, json!([slot.item(2)])).await.is(201));
+    let held = shop.held(&ann, json!([slot.item(2)])).await;
     let creates = || shop.creates_bookings(held.payment, held.trip, &ann, json!([slot.item(2)]));
     creates().await.refused(409, "PAYMENT_NOT_SUCCEEDED");
     shop.stripe.act(&held.session, Action::Pay).unwrap();
@@ -179,7 +178,7 @@ async fn a_checkouts_payment_is_settled_by_it() {
     assert_eq!(shop.seats(&slot).await, (2, 0));
     // A transfer on its way is no money.
     let bob = traveller();
-    let held = Held::of(&shop.holds(&bob, json!([slot.item(1)])).await.is(201));
+    let held = shop.held(&bob, json!([slot.item(1)])).await;
     shop.stripe.act(&held.session, Action::PayLater).unwrap();
     let early = shop.creates_bookings(held.payment, held.trip, &bob, json!([slot.item(1)])).await;
     early.refused(409, "PAYMENT_NOT_SUCCEEDED");
@@ -192,9 +191,7 @@ async fn other_organisations_ids_are_unknown_ids() {
     let shop = MarketplaceApi::open().await;
     let [slot] = shop.slots([9]).await;
     let islands = shop.api.another_org("islands", &["islands.example"]).await;
-    let terms = OfferingTerms { price_minor: Some(100), ..OfferingTerms::default() };
-    let experience = shop.experience_with(islands.org_id, "Diving", terms).await;
-    let theirs = shop.slot_for(islands.org_id, experience, 5, "2030-06-01T12:00:00Z".parse().unwrap(), None).await;
+    let theirs = shop.slot_of_others(islands.org_id, 100).await;
     let ann = traveller();
     let (payment, trip) = (shop.records(&ann, 50_000, "usd").await, Uuid::new_v4());
     shop.creates_bookings(payment, trip, &ann, json!([slot.item(1), theirs.item(1)]))
@@ -221,7 +218,7 @@ async fn money_that_stripe_took_is_verified_with_stripe() {
     let [slot] = shop.slots([9]).await;
     let ann = traveller();
     shop.stripe.set_webhooks(Vec::new());
-    let other = Held::of(&shop.holds(&ann, json!([slot.item(1)])).await.is(201));
+    let other = shop.held(&ann, json!([slot.item(1)])).await;
     let intent = shop.stripe.act(&other.session, Action::Pay).unwrap().payment_intent.unwrap();
     let record = |reference: &str, intent: &str, amount: i64| {
         let body =
@@ -233,7 +230,7 @@ async fn money_that_stripe_took_is_verified_with_stripe() {
     shop.stripe.faults().change(|faults| faults.api.down = Some(Down::Unavailable));
     record("A", &intent, 5000).await.refused(503, "STRIPE_UNAVAILABLE");
     shop.stripe.faults().clear();
-    let later = Held::of(&shop.holds(&traveller(), json!([slot.item(1)])).await.is(201));
+    let later = shop.held(&traveller(), json!([slot.item(1)])).await;
     let unpaid = shop.stripe.act(&later.session, Action::PayLater).unwrap().payment_intent.unwrap();
     record("B", &unpaid, 5000).await.names_bad_fields(&["stripePaymentIntentId"]);
     assert_eq!(shop.count("payments WHERE source = 'recorded'").await, 0);

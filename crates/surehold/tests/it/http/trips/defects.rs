@@ -52,7 +52,7 @@ async fn b3_1_the_booking_function() {
 async fn b3_2_whoever_pays_has_a_booking() {
     let shop = MarketplaceApi::open().await;
     let [slot] = shop.slots([5]).await;
-    let held = Held::of(&shop.holds(&traveller(), json!([slot.item(1)])).await.is(201));
+    let held = shop.held(&traveller(), json!([slot.item(1)])).await;
     assert_eq!(shop.bookings(held.payment).await, ["pending_payment"]);
     assert_eq!(shop.status(held.payment).await, "pending");
     shop.pays(&held.session).await;
@@ -65,7 +65,7 @@ async fn b3_2_whoever_pays_has_a_booking() {
 async fn b3_3_a_payment_needs_no_intent_yet() {
     let shop = MarketplaceApi::open().await;
     let [slot] = shop.slots([5]).await;
-    let held = Held::of(&shop.holds(&traveller(), json!([slot.item(1)])).await.is(201));
+    let held = shop.held(&traveller(), json!([slot.item(1)])).await;
     assert_eq!(shop.stripe.session(&held.session).unwrap().payment_intent, None);
     assert_eq!(shop.payment(held.payment).await["stripePaymentIntentId"], Value::Null);
     shop.pays(&held.session).await;
@@ -79,7 +79,7 @@ async fn b3_4_no_seat_leaks_and_unpaid_is_not_paid() {
     let shop = MarketplaceApi::open().await;
     let [slot] = shop.slots([5]).await;
     for actions in [&[Action::Expire][..], &[Action::PayLater, Action::AsyncFail]] {
-        let held = Held::of(&shop.holds(&traveller(), json!([slot.item(2)])).await.is(201));
+        let held = shop.held(&traveller(), json!([slot.item(2)])).await;
         for action in actions {
             shop.acts(&held.session, *action).await;
             assert!(!shop.bookings(held.payment).await.contains(&"confirmed".to_owned()));
@@ -116,7 +116,7 @@ async fn b3_6_an_event_counts_once_and_only_when_it_is_done() {
     let shop = MarketplaceApi::open().await;
     let [slot] = shop.slots([5]).await;
     shop.stripe.set_webhooks(Vec::new());
-    let held = Held::of(&shop.holds(&traveller(), json!([slot.item(1)])).await.is(201));
+    let held = shop.held(&traveller(), json!([slot.item(1)])).await;
     shop.stripe.act(&held.session, Action::Pay).unwrap();
     let event = shop.stripe.events().into_iter().find(|event| event["type"] == "checkout.session.completed").unwrap();
     let body = format!("{event:#}");
@@ -138,7 +138,7 @@ async fn b3_6_an_event_counts_once_and_only_when_it_is_done() {
 async fn b3_7_no_seat_without_a_seat_and_no_cent_twice() {
     let shop = MarketplaceApi::open().await;
     let [slot] = shop.slots([1]).await;
-    let late = Held::of(&shop.holds(&traveller(), json!([slot.item(1)])).await.is(201));
+    let late = shop.held(&traveller(), json!([slot.item(1)])).await;
     shop.time_goes_by(late.payment, -121, -1).await;
     shop.holds_end().await;
     let paid = shop.books(&traveller(), json!([slot.item(1)])).await;

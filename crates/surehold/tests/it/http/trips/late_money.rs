@@ -15,7 +15,7 @@ async fn ended_trip(seats: [i32; 2]) -> (MarketplaceApi, Traveller, [Slot; 2], H
     let shop = MarketplaceApi::open().await;
     let slots = shop.slots(seats).await;
     let ann = traveller();
-    let held = Held::of(&shop.holds(&ann, json!([slots[0].item(2), slots[1].item(1)])).await.is(201));
+    let held = shop.held(&ann, json!([slots[0].item(2), slots[1].item(1)])).await;
     shop.time_goes_by(held.payment, -121, -1).await;
     assert_eq!(shop.holds_end().await, 1);
     assert_eq!((shop.seats(&slots[0]).await, shop.seats(&slots[1]).await), ((0, 0), (0, 0)));
@@ -48,7 +48,7 @@ async fn it_gets_its_seats_again_if_all_are_free() {
 async fn all_of_it_goes_back_once_if_one_seat_is_gone() {
     let (shop, ann, [a, b], held) = ended_trip([2, 5]).await;
     // One of two seats of the first slot; the second slot has enough.
-    let bob = Held::of(&shop.holds(&traveller(), json!([a.item(1)])).await.is(201));
+    let bob = shop.held(&traveller(), json!([a.item(1)])).await;
     shop.stripe.faults().change(|faults| faults.webhooks.twin = Some(Chance::Probability(1.0)));
     let org = shop.org().await;
 
@@ -110,7 +110,7 @@ async fn money_on_a_replaced_session_goes_back() {
     let shop = MarketplaceApi::open().await;
     let [a, b] = shop.slots([5, 5]).await;
     let ann = traveller();
-    let old = Held::of(&shop.holds(&ann, json!([a.item(1)])).await.is(201));
+    let old = shop.held(&ann, json!([a.item(1)])).await;
     let change = json!({ "tripItems": [b.item(1)], "tripId": old.trip });
     let new = Held::of(&shop.checks_out(&ann, change).bearer(&ann.token).await.is(201));
     // A charge that Stripe made all the same, by another session with the same metadata.

@@ -43,9 +43,9 @@ async fn a_traveller_gets_back_what_the_policy_says() {
         late_refund_percent: Some(50),
         ..OfferingTerms::default()
     };
-    let sail = shop.experience_with(shop.api.school.org_id, "Sail", terms.clone()).await;
+    let sail = shop.experience_with("Sail", terms.clone()).await;
     let strict = OfferingTerms { late_refund_percent: Some(0), ..terms };
-    let strict = shop.experience_with(shop.api.school.org_id, "Strict", strict).await;
+    let strict = shop.experience_with("Strict", strict).await;
     let ann = traveller();
     for (experience, minutes, back) in
         [(sail, 602, Some(9999)), (sail, 598, Some(4999)), (strict, 598, None), (strict, 602, Some(9999))]

@@ -42,7 +42,7 @@ async fn a_payment_is_settled_by_its_event_which_is_stored_with_it() {
     let shop = MarketplaceApi::open().await;
     let [a, b] = shop.slots([5, 5]).await;
     let ann = traveller();
-    let held = Held::of(&shop.holds(&ann, json!([a.item(2), b.item(1)])).await.is(201));
+    let held = shop.held(&ann, json!([a.item(2), b.item(1)])).await;
 
     shop.pays(&held.session).await;
 
@@ -52,9 +52,8 @@ async fn a_payment_is_settled_by_its_event_which_is_stored_with_it() {
     assert_eq!(shop.count(&format!("stripe_events WHERE id = '{event}'")).await, 1);
     // Every change says which event caused it, the bookings' own rows, too.
     for booking in &held.bookings {
-        let path = format!("/api/admin/audit?entity=booking&entity_id={booking}");
-        let audit = shop.api.get(path).by_admin().await.is(200);
-        let rows = audit.data().as_array().unwrap();
+        let audit = shop.api.audit("booking", booking).await;
+        let rows = audit.rows();
         let confirmed = rows.iter().find(|row| row["event"] == "booking.confirmed").unwrap();
         assert_eq!((&confirmed["stripe_event_id"], &confirmed["actor"]), (&json!(event), &json!("system:stripe")));
         let made = rows.iter().find(|row| row["event"] == "booking.held").unwrap();
@@ -79,7 +78,7 @@ async fn twice_late_and_in_any_order_it_happens_once() {
     let mut held = Vec::new();
     for number in 0..8 {
         let who = traveller();
-        let trip = Held::of(&shop.holds(&who, json!([slots[0].item(1), slots[1].item(2)])).await.is(201));
+        let trip = shop.held(&who, json!([slots[0].item(1), slots[1].item(2)])).await;
         let action = [Action::Pay, Action::PayLater, Action::Expire, Action::PayLater][number % 4];
         shop.stripe.act(&trip.session, action).unwrap();
         match number % 4 {
@@ -155,7 +154,7 @@ async fn an_unknown_type_is_stored_and_does_nothing() {
 async fn what_is_not_genuine_is_not_stored() {
     let shop = MarketplaceApi::open().await;
     let [slot] = shop.slots([5]).await;
-    let held = Held::of(&shop.holds(&traveller(), json!([slot.item(1)])).await.is(201));
+    let held = shop.held(&traveller(), json!([slot.item(1)])).await;
     let session = shop.stripe.session(&held.session).unwrap();
     let paid = json!({
         "id": held.session, "object": "checkout.session", "status": "complete", "payment_status": "paid",
@@ -315,7 +314,7 @@ async fn an_event_is_not_heard_for_an_organisation_that_has_not_signed_it() {
 async fn what_cannot_be_stored_is_not_acknowledged() {
     let shop = MarketplaceApi::open().await;
     let [slot] = shop.slots([5]).await;
-    let held = Held::of(&shop.holds(&traveller(), json!([slot.item(1)])).await.is(201));
+    let held = shop.held(&traveller(), json!([slot.item(1)])).await;
     // An effect that the database will not take.
     let owner = shop.api.school.db.owner().await;
     let unlucky = format!(
@@ -348,7 +347,7 @@ async fn what_cannot_be_stored_is_not_acknowledged() {
 async fn the_simulators_own_signature_is_good_under_each_of_its_secrets() {
     let shop = MarketplaceApi::open().await;
     let [slot] = shop.slots([5]).await;
-    let held = Held::of(&shop.holds(&traveller(), json!([slot.item(1)])).await.is(201));
+    let held = shop.held(&traveller(), json!([slot.item(1)])).await;
     let secrets = vec!["whsec_unknown_here".to_owned(), WEBHOOK_SECRET.to_owned()];
     shop.stripe.set_webhooks(vec![WebhookEndpoint { url: format!("{}{WEBHOOK}", shop.api.url), secrets }]);
     shop.pays(&held.session).await;

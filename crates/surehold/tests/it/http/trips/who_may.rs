@@ -2,7 +2,6 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use surehold_core::command::OfferingTerms;
 use uuid::Uuid;
 
 use crate::support::MarketplaceApi;
@@ -33,7 +32,7 @@ async fn without_a_good_token_nothing_is_told_or_done() {
     let [slot] = shop.slots([9]).await;
     let ann = traveller();
     let items = json!([slot.item(1)]);
-    let held = Held::of(&shop.holds(&ann, items.clone()).await.is(201));
+    let held = shop.held(&ann, items.clone()).await;
     let student = shop.api.enrols("S1", json!({ "cs_credits": 1 })).await;
     let student = shop.api.logs_in(&student).await;
     let bad = [
@@ -98,7 +97,7 @@ async fn another_users_trip_is_no_trip() {
     let [slot, other] = shop.slots([9, 9]).await;
     let (ann, bob) = (traveller(), traveller());
     let items = json!([slot.item(1)]);
-    let held = Held::of(&shop.holds(&ann, items.clone()).await.is(201));
+    let held = shop.held(&ann, items.clone()).await;
     let paid = shop.books(&ann, json!([other.item(1)])).await;
 
     // In her name, with his token.
@@ -132,14 +131,8 @@ async fn another_users_trip_is_no_trip() {
 
     let answer = shop.api.post(&refund, json!({ "userId": ann.id })).by_service().await.is(200);
     assert_eq!(answer.body["booking"]["status"], "cancelled");
-    let audit = shop
-        .api
-        .get(format!("/api/admin/audit?entity=booking&entity_id={}", paid.bookings[0]))
-        .by_admin()
-        .await
-        .is(200);
-    let rows = audit.data().as_array().unwrap();
-    let cancelled = rows.iter().find(|row| row["event"] == "booking.cancelled").unwrap();
+    let audit = shop.api.audit("booking", paid.bookings[0]).await;
+    let cancelled = audit.rows().iter().find(|row| row["event"] == "booking.cancelled").unwrap();
     assert_eq!(cancelled["on_behalf_of"], format!("user:{}", ann.id));
     assert!(cancelled["actor"].as_str().unwrap().starts_with("key:"));
     shop.laws_hold().await;
@@ -151,9 +144,7 @@ async fn two_organisations_know_nothing_of_each_other() {
     shop.api.meddles("UPDATE orgs SET hosts = '{school.example}'").await;
     let islands = shop.api.another_org("islands", &["islands.example"]).await;
     let [slot] = shop.slots([9]).await;
-    let terms = OfferingTerms { price_minor: Some(700), ..OfferingTerms::default() };
-    let diving = shop.experience_with(islands.org_id, "Diving", terms).await;
-    let theirs = shop.slot_for(islands.org_id, diving, 5, "2030-06-01T12:00:00Z".parse().unwrap(), None).await;
+    let theirs = shop.slot_of_others(islands.org_id, 700).await;
     let ann = traveller();
     let ask = |host: &str, items: Value, more: Value| {
         shop.checks_out(&ann, merged(json!({ "tripItems": items }), more)).bearer(&ann.token).header("host", host)

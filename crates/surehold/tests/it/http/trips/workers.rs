@@ -8,7 +8,6 @@ use serde_json::json;
 use surehold::cashier::Cashier;
 use surehold::stripe::Accounts;
 use surehold::workers::payments;
-use surehold_core::command::OfferingTerms;
 use surehold_simulators::stripe::Action;
 use tokio::task::JoinSet;
 
@@ -24,8 +23,8 @@ async fn one_connection_for_reads_is_enough_for_all_of_them() {
     let ann = traveller();
     let cancelled = shop.books(&ann, json!([slot.item(1)])).await;
     shop.stripe.set_webhooks(Vec::new());
-    let lost = Held::of(&shop.holds(&traveller(), json!([slot.item(2)])).await.is(201));
-    let ending = Held::of(&shop.holds(&traveller(), json!([slot.item(3)])).await.is(201));
+    let lost = shop.held(&traveller(), json!([slot.item(2)])).await;
+    let ending = shop.held(&traveller(), json!([slot.item(3)])).await;
     for held in [&lost, &ending] {
         shop.stripe.act(&held.session, Action::Pay).unwrap();
     }
@@ -53,9 +52,7 @@ async fn one_connection_for_reads_is_enough_for_all_of_them() {
 async fn an_organisation_that_stripe_turns_away_does_not_keep_the_others_waiting() {
     let shop = MarketplaceApi::open().await;
     let islands = shop.api.another_org("islands", &[]).await;
-    let terms = OfferingTerms { price_minor: Some(5000), ..OfferingTerms::default() };
-    let diving = shop.experience_with(islands.org_id, "Diving", terms).await;
-    let theirs = shop.slot_for(islands.org_id, diving, 5, "2030-06-01T12:00:00Z".parse().unwrap(), None).await;
+    let theirs = shop.slot_of_others(islands.org_id, 5000).await;
     let [ours] = shop.slots([5]).await;
     shop.stripe.set_webhooks(Vec::new());
     let hold = |slot: Slot| shop.checks_out(&traveller(), json!({ "tripItems": [slot.item(1)] }));

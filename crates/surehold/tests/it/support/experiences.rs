@@ -1,13 +1,13 @@
-//! The trips marketplace at the same service: what its staff and its travellers do.
+//! Experiences and their slots over HTTP, without any Stripe: what staff does with them, and what travellers see.
 
 use serde_json::{Value, json};
-use surehold_core::command::{Command, HoldTrip, Settle, TripItem};
-use surehold_core::{Answer as Done, outcome::TripHeld};
+use surehold_core::outcome::TripHeld;
 use uuid::Uuid;
 
 use super::Api;
 use super::answer::Answer;
 use super::api::{Keys, merged};
+use super::marketplace::hold;
 
 impl Api {
     /// Adds an experience at 49.00 a guest.
@@ -46,32 +46,10 @@ impl Api {
     }
 
     /// A traveller holds seats of one slot.
-    pub async fn holds(&self, traveller: Uuid, slot_id: Uuid, guests: i32) -> TripHeld {
-        let hold = HoldTrip {
-            contact_id: traveller,
-            trip_id: None,
-            items: vec![TripItem { slot_id, guests, expected: Default::default() }],
-            success_url: "https://trips.example/done".to_owned(),
-            cancel_url: "https://trips.example/".to_owned(),
-            customer_email: None,
-            pay_seconds: 2100,
-        };
-        match self.school.submit(Command::HoldTrip(hold)).await.expect("a hold").answer {
-            Done::TripHeld(held) => held,
-            other => panic!("unexpected {other:?}"),
-        }
-    }
-
-    /// And pays for them.
-    pub async fn pays(&self, held: &TripHeld) {
-        let settle = Settle {
-            payment_id: held.payment_id,
-            amount_minor: held.amount_minor,
-            currency: held.currency.clone(),
-            session_id: None,
-            stripe_payment_intent: Some("pi_1".to_owned()),
-        };
-        self.school.submit(Command::Settle(settle)).await.expect("settled");
+    pub async fn holds(&self, traveller: Uuid, slot: Uuid, guests: i32) -> TripHeld {
+        let mut hold = hold(traveller, &[slot]);
+        hold.items[0].guests = guests;
+        self.school.hold_at(&self.school.desk, hold).await.expect("a hold")
     }
 }
 
