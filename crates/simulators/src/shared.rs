@@ -4,6 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 /// A state in which things happen by themselves as time goes by.
 pub(crate) trait CatchUp {
@@ -69,5 +70,13 @@ impl<S: CatchUp> Shared<S> {
     fn lock(&self) -> MutexGuard<'_, S> {
         // A panic in a test's closure must not hide its own message behind those of all later calls.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for the next thing that is due; for ever, if nothing is.
+pub(crate) async fn until_due(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use super::associations::{Association, AssociationType};
 use super::errors::ApiError;
@@ -101,7 +101,7 @@ pub struct Simulator {
     address: SocketAddr,
     base_url: String,
     shared: Arc<Shared<State>>,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: JoinSet<()>,
 }
 
 impl Simulator {
@@ -125,10 +125,9 @@ impl Simulator {
             Outbox::new(options.webhook, options.retry),
             options.seed,
         )));
-        let tasks = vec![
-            tokio::spawn(serve(listener, server::router(shared.clone()))),
-            tokio::spawn(webhooks::deliver(shared.clone(), options.delivery_timeout)),
-        ];
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serve(listener, server::router(shared.clone())));
+        tasks.spawn(webhooks::deliver(shared.clone(), options.delivery_timeout));
         Ok(Simulator { address, base_url: format!("http://{}", reachable(address)), shared, tasks })
     }
 
@@ -150,10 +149,7 @@ impl Simulator {
 
     /// Stops: connections are closed, what is undelivered is forgotten.
     pub async fn shutdown(mut self) {
-        for task in std::mem::take(&mut self.tasks) {
-            task.abort();
-            let _ = task.await; // it was cancelled
-        }
+        self.tasks.shutdown().await;
     }
 
     /// Waits until a condition holds. It is looked at after every change.
@@ -328,14 +324,6 @@ impl Simulator {
     /// Waits until every event has been acknowledged, lost or given up.
     pub async fn delivered(&self) {
         self.until(|simulator| simulator.undelivered() == 0).await;
-    }
-}
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
-        }
     }
 }
 

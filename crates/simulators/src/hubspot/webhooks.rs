@@ -13,7 +13,7 @@ use super::outbox::Webhook;
 use super::signature::sign;
 use super::state::State;
 use crate::delivery::{self, HttpClient};
-use crate::shared::Shared;
+use crate::shared::{Shared, until_due};
 
 /// Sends what is due, for ever.
 pub(super) async fn deliver(shared: Arc<Shared<State>>, answer_within: Duration) {
@@ -31,14 +31,8 @@ pub(super) async fn deliver(shared: Arc<Shared<State>>, answer_within: Duration)
             shared.change(|state| state.outbox.end(outcome));
             continue;
         }
-        let due = async {
-            match next {
-                Some(due) => tokio::time::sleep_until(due).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
-            () = due => {}
+            () = until_due(next) => {}
             changed = changes.changed() => if changed.is_err() { return },
         }
     }

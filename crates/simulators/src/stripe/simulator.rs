@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::api::Settings;
@@ -26,7 +26,7 @@ use super::state::State;
 use super::webhooks;
 use crate::connections::{reachable, serve};
 use crate::delivery::Retry;
-use crate::shared::Shared;
+use crate::shared::{Shared, until_due};
 
 /// How a simulator runs.
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ pub struct Simulator {
     address: SocketAddr,
     base_url: String,
     shared: Arc<Shared<State>>,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: JoinSet<()>,
 }
 
 impl Simulator {
@@ -91,11 +91,10 @@ impl Simulator {
             shortest_session: i64::try_from(options.shortest_session.as_secs()).unwrap_or(i64::MAX),
         };
         let app = App { shared: shared.clone(), settings: Arc::new(settings) };
-        let tasks = vec![
-            tokio::spawn(serve(listener, server::router(app))),
-            tokio::spawn(webhooks::deliver(shared.clone(), options.delivery_timeout)),
-            tokio::spawn(expire_in_time(shared.clone())),
-        ];
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serve(listener, server::router(app)));
+        tasks.spawn(webhooks::deliver(shared.clone(), options.delivery_timeout));
+        tasks.spawn(expire_in_time(shared.clone()));
         Ok(Simulator { address, base_url, shared, tasks })
     }
 
@@ -196,18 +195,7 @@ impl Simulator {
 
     /// Stops: connections are closed, what is undelivered is forgotten.
     pub async fn shutdown(mut self) {
-        for task in std::mem::take(&mut self.tasks) {
-            task.abort();
-            let _ = task.await; // it was cancelled
-        }
-    }
-}
-
-impl std::ops::Drop for Simulator {
-    fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
-        }
+        self.tasks.shutdown().await;
     }
 }
 
@@ -245,18 +233,11 @@ async fn expire_in_time(shared: Arc<Shared<State>>) {
     loop {
         changes.mark_unchanged();
         let next = shared.look(|state| state.open_until.first().map(|(expires_at, _)| *expires_at));
-        let due = async {
-            match next {
-                // The clock of the wall and that of the timer differ: at worst it is looked at once a second.
-                Some(expires_at) => {
-                    let seconds = u64::try_from(expires_at - clock::now()).unwrap_or(0).min(60);
-                    tokio::time::sleep_until(Instant::now() + Duration::from_secs(seconds)).await;
-                }
-                None => std::future::pending().await,
-            }
-        };
+        // The clock of the wall and that of the timer differ: at worst it is looked at once a second.
+        let seconds = |expires_at| u64::try_from(expires_at - clock::now()).unwrap_or(0).min(60);
+        let due = next.map(|expires_at| Instant::now() + Duration::from_secs(seconds(expires_at)));
         tokio::select! {
-            () = due => {
+            () = until_due(due) => {
                 let late = shared.look(|state| state.open_until.first().is_some_and(|(at, _)| *at <= clock::now()));
                 if late {
                     shared.change(|_| ()); // every change expires what is due

@@ -16,7 +16,7 @@ use super::outbox::WebhookEndpoint;
 use super::signature::signature_header;
 use super::state::State;
 use crate::delivery::{self, HttpClient};
-use crate::shared::Shared;
+use crate::shared::{Shared, until_due};
 
 /// A delivery that is to be sent now.
 struct Sending {
@@ -36,14 +36,8 @@ pub(super) async fn deliver(shared: Arc<Shared<State>>, answer_within: Duration)
         for sending in ready {
             sends.spawn(send(shared.clone(), client.clone(), sending, answer_within));
         }
-        let due = async {
-            match next {
-                Some(due) => tokio::time::sleep_until(due).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
-            () = due => {}
+            () = until_due(next) => {}
             changed = changes.changed() => if changed.is_err() { return },
             Some(_) = sends.join_next() => {}
         }

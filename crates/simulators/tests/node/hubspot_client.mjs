@@ -4,17 +4,12 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { Client, Signature } from '@hubspot/api-client';
+import { control, take } from './steps.mjs';
 
 const { SIMULATOR_URL, TOKEN, CLIENT_SECRET } = process.env;
 const client = (options = {}) => new Client({ accessToken: TOKEN, basePath: SIMULATOR_URL, ...options });
 const hubspot = client();
 const BOOKINGS = '2-50158943';
-
-const control = async (path, body) => {
-  const answer = await fetch(`${SIMULATOR_URL}/_simulator${path}`, { method: 'POST', body: JSON.stringify(body) });
-  assert.equal(answer.status, 200, await answer.clone().text());
-  return answer.json();
-};
 
 const limits = async () => (await fetch(`${SIMULATOR_URL}/_simulator/limits`)).json();
 
@@ -208,11 +203,4 @@ const steps = {
   },
 };
 
-for (const [name, step] of Object.entries(steps)) {
-  const start = Date.now();
-  await step();
-  console.log(`${name} (${Date.now() - start} ms)`);
-}
-console.log('all steps done');
-// A connection that is kept alive keeps Node alive.
-process.exit(0);
+await take(steps);

@@ -3,18 +3,13 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import Stripe from 'stripe';
+import { control, take } from './steps.mjs';
 
 const { SIMULATOR_URL, SECRET_KEY, WEBHOOK_SECRET } = process.env;
 const { hostname, port, protocol } = new URL(SIMULATOR_URL);
 const client = (key = SECRET_KEY, options = {}) =>
   new Stripe(key, { host: hostname, port, protocol: protocol.slice(0, -1), telemetry: false, ...options });
 const stripe = client();
-
-const control = async (path, body) => {
-  const answer = await fetch(`${SIMULATOR_URL}/_simulator${path}`, { method: 'POST', body: JSON.stringify(body) });
-  assert.equal(answer.status, 200, await answer.clone().text());
-  return answer.json();
-};
 
 const purchase = {
   mode: 'payment',
@@ -148,11 +143,4 @@ const steps = {
   },
 };
 
-for (const [name, step] of Object.entries(steps)) {
-  const start = Date.now();
-  await step();
-  console.log(`${name} (${Date.now() - start} ms)`);
-}
-console.log('all steps done');
-// The client leaves an answer that it repeats unread, and its connection keeps Node alive.
-process.exit(0);
+await take(steps);
