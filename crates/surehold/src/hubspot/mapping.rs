@@ -164,7 +164,8 @@ names! {
 pub struct CreditNames {
     /// The balance; people edit it at the portal.
     pub property: String,
-    /// The balance as we wrote it last: what differs from it, people edited.
+    /// The balance as we wrote it last and which write that was, written together with it: a change of the balance
+    /// without one was not ours. See [`surehold_core::credit_history::shadow`].
     pub shadow: String,
 }
 
@@ -264,8 +265,7 @@ impl Mapping {
                     let shadow = format!("{kind}, as Surehold wrote it last");
                     planned
                         .push((format!("credits.{kind}.property"), Planned::new(&names.property, kind, Shape::Number)));
-                    planned
-                        .push((format!("credits.{kind}.shadow"), Planned::new(&names.shadow, &shadow, Shape::Number)));
+                    planned.push((format!("credits.{kind}.shadow"), Planned::new(&names.shadow, &shadow, Shape::Text)));
                 }
                 planned
             }
