@@ -203,7 +203,7 @@ pub struct AdjustCredits {
     pub contact_id: Uuid,
     /// By how much, per kind; never an absolute value, which would overwrite what happened meanwhile.
     pub deltas: BTreeMap<CreditKind, i64>,
-    /// Why the entries say so: `grant` or `import`.
+    /// Why the entries say so: `grant`, `import` or `hubspot`.
     pub reason: EntryReason,
     /// Take no more than there is, instead of refusing.
     pub stop_at_zero: bool,

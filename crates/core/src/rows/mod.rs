@@ -155,6 +155,8 @@ text_enum! {
         Booking = "booking",
         /// Came back from a booking.
         Return = "return",
+        /// Bought or cut at HubSpot.
+        Hubspot = "hubspot",
     }
 }
 

@@ -246,9 +246,12 @@ pub async fn link(
     entity_id: Uuid,
     hubspot_id: &str,
 ) -> Result<bool, StoreError> {
-    let sql = "INSERT INTO hubspot_links (org_id, entity, entity_id, hubspot_id) VALUES ($1, $2, $3, $4)";
+    // A row that waits to be mirrored has no id yet.
+    let sql = "INSERT INTO hubspot_links AS l (org_id, entity, entity_id, hubspot_id) VALUES ($1, $2, $3, $4)
+               ON CONFLICT (org_id, entity, entity_id) DO UPDATE SET hubspot_id = EXCLUDED.hubspot_id
+               WHERE l.hubspot_id IS NULL OR l.hubspot_id = EXCLUDED.hubspot_id";
     match client.execute(sql, &[&org_id, &entity, &entity_id, &hubspot_id]).await {
-        Ok(_) => Ok(true),
+        Ok(changed) => Ok(changed == 1),
         Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Ok(false),
         Err(error) => Err(error.into()),
     }

@@ -41,6 +41,9 @@ const PRIVILEGES: &[(&str, &str)] = &[
     ("refunds", "SELECT, INSERT, UPDATE"),
     ("stripe_events", "SELECT, INSERT"),
     ("hubspot_links", "SELECT, INSERT, UPDATE"),
+    ("hubspot_syncs", "SELECT, INSERT, UPDATE"),
+    ("hubspot_credits", "SELECT, INSERT, UPDATE"),
+    ("hubspot_credit_changes", "SELECT, INSERT, UPDATE"),
     ("import_rows", "SELECT, INSERT, UPDATE"),
     (HISTORY, "SELECT"),
 ];

@@ -15,6 +15,7 @@ pub mod journal;
 pub mod laws;
 pub mod load;
 pub mod migrate;
+pub mod mirror;
 pub mod offerings;
 pub mod orgs;
 pub mod payments;

@@ -296,7 +296,7 @@ const INSERT_BALANCES: &str = "INSERT INTO credit_balances (org_id, contact_id, 
 // for each row; a join with the lists may read a whole organisation on a table without statistics.
 const UPDATE_BALANCES: &str = "INSERT INTO credit_balances AS b (org_id, contact_id, kind, amount)
     SELECT u.* FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int8[]) AS u
-    ON CONFLICT (org_id, contact_id, kind) DO UPDATE SET amount = EXCLUDED.amount";
+    ON CONFLICT (org_id, contact_id, kind) DO UPDATE SET amount = EXCLUDED.amount, version = b.version + 1";
 
 #[derive(Default)]
 struct Balances<'a> {
