@@ -6,7 +6,9 @@
 //!
 //! Who wins, field by field: docs/decisions/0006-who-owns-which-field.md.
 
+mod adopt;
 mod associate;
+mod calls;
 mod check;
 mod credits;
 mod error;
