@@ -19,6 +19,7 @@ mod pull;
 mod push;
 mod report;
 mod run;
+mod sessions;
 mod setup;
 mod status;
 
