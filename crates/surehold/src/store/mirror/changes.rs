@@ -3,7 +3,7 @@
 //! Noticing compares versions, so a row may be noticed any number of times. That is needed: ids of the journal are in
 //! the order in which they were made, not in that of their commits, so its end is read again each time.
 
-use deadpool_postgres::Object;
+use deadpool_postgres::ClientWrapper;
 use uuid::Uuid;
 
 use crate::store::StoreError;
@@ -94,7 +94,7 @@ pub const STATEMENTS: &[&str] = &[
 
 /// Notices everything that the journal tells since the last time; without a last time, every row. Says how many links
 /// were changed.
-pub async fn notice(client: &Object, org_id: Uuid) -> Result<u64, StoreError> {
+pub async fn notice(client: &ClientWrapper, org_id: Uuid) -> Result<u64, StoreError> {
     let cursor: Option<Uuid> = client
         .query_opt("SELECT journal_cursor FROM hubspot_syncs WHERE org_id = $1", &[&org_id])
         .await?
@@ -126,7 +126,7 @@ pub async fn notice(client: &Object, org_id: Uuid) -> Result<u64, StoreError> {
 }
 
 /// Notices every row that is newer than what was seen of it.
-pub async fn sweep(client: &Object, org_id: Uuid) -> Result<u64, StoreError> {
+pub async fn sweep(client: &ClientWrapper, org_id: Uuid) -> Result<u64, StoreError> {
     let mut noticed = 0;
     for (ends, sql) in ENDS.into_iter().zip([SWEEP_CONTACTS, SWEEP_SLOTS, SWEEP_BOOKINGS]) {
         let mut from = Uuid::nil();

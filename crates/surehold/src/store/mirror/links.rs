@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use deadpool_postgres::Object;
+use deadpool_postgres::ClientWrapper;
 use jiff::{SignedDuration, Timestamp};
 use surehold_core::rows::Entity;
 use tokio_postgres::error::SqlState;
@@ -85,7 +85,7 @@ pub const STATEMENTS: &[&str] =
 /// # Errors
 ///
 /// What PostgreSQL says; also that HubSpot calls two rows by one id, see [`is_taken`].
-pub async fn pushed(client: &Object, org_id: Uuid, entity: Entity, rows: &[Pushed]) -> Result<(), StoreError> {
+pub async fn pushed(client: &ClientWrapper, org_id: Uuid, entity: Entity, rows: &[Pushed]) -> Result<(), StoreError> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     let hubspot_ids: Vec<&str> = rows.iter().map(|row| row.hubspot_id.as_str()).collect();
     let versions: Vec<i64> = rows.iter().map(|row| row.version).collect();
@@ -101,7 +101,7 @@ pub fn is_taken(error: &StoreError) -> bool {
 }
 
 /// Notes rows that HubSpot refused: tried again later, and parked after [`TRIES_MAX`] times.
-pub async fn refused(client: &Object, org_id: Uuid, entity: Entity, rows: &[Refused]) -> Result<(), StoreError> {
+pub async fn refused(client: &ClientWrapper, org_id: Uuid, entity: Entity, rows: &[Refused]) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -119,7 +119,7 @@ pub async fn refused(client: &Object, org_id: Uuid, entity: Entity, rows: &[Refu
 
 /// Notes what HubSpot calls a row that it had already. `false`: the row, or another one, has another id.
 pub async fn adopt(
-    client: &Object,
+    client: &ClientWrapper,
     org_id: Uuid,
     entity: Entity,
     id: Uuid,
@@ -135,7 +135,7 @@ pub async fn adopt(
 
 /// Links a row that was made from a record of HubSpot's.
 pub async fn add(
-    client: &Object,
+    client: &ClientWrapper,
     org_id: Uuid,
     entity: Entity,
     id: Uuid,
@@ -147,7 +147,7 @@ pub async fn add(
 
 /// Forgets a record that is no longer there: the row gets another one.
 pub async fn forget(
-    client: &Object,
+    client: &ClientWrapper,
     org_id: Uuid,
     entity: Entity,
     id: Uuid,
@@ -158,24 +158,24 @@ pub async fn forget(
 }
 
 /// Has rows pushed again, as they are.
-pub async fn push_again(client: &Object, org_id: Uuid, entity: Entity, ids: &[Uuid]) -> Result<(), StoreError> {
+pub async fn push_again(client: &ClientWrapper, org_id: Uuid, entity: Entity, ids: &[Uuid]) -> Result<(), StoreError> {
     client.execute(PUSH_AGAIN, &[&org_id, &entity.as_str(), &ids]).await?;
     Ok(())
 }
 
 /// Has bookings associated again.
-pub async fn associate_again(client: &Object, org_id: Uuid, ids: &[Uuid]) -> Result<(), StoreError> {
+pub async fn associate_again(client: &ClientWrapper, org_id: Uuid, ids: &[Uuid]) -> Result<(), StoreError> {
     client.execute(ASSOCIATE_AGAIN, &[&org_id, &ids]).await?;
     Ok(())
 }
 
 /// Has a parked row tried again at the next run. `false`: there is no such parked row.
-pub async fn retry(client: &Object, org_id: Uuid, entity: Entity, id: Uuid) -> Result<bool, StoreError> {
+pub async fn retry(client: &ClientWrapper, org_id: Uuid, entity: Entity, id: Uuid) -> Result<bool, StoreError> {
     Ok(client.execute(RETRY, &[&org_id, &entity.as_str(), &id]).await? == 1)
 }
 
 /// Has all parked rows tried again. Says how many there are.
-pub async fn retry_all(client: &Object, org_id: Uuid) -> Result<u64, StoreError> {
+pub async fn retry_all(client: &ClientWrapper, org_id: Uuid) -> Result<u64, StoreError> {
     Ok(client.execute(RETRY_ALL, &[&org_id]).await?)
 }
 
@@ -193,7 +193,7 @@ pub struct AssociatedRow {
 }
 
 /// Notes what bookings are associated with.
-pub async fn associated(client: &Object, org_id: Uuid, rows: &[AssociatedRow]) -> Result<(), StoreError> {
+pub async fn associated(client: &ClientWrapper, org_id: Uuid, rows: &[AssociatedRow]) -> Result<(), StoreError> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     let contacts: Vec<Option<&str>> = rows.iter().map(|row| row.contact.as_deref()).collect();
     let sessions: Vec<Option<&str>> = rows.iter().map(|row| row.session.as_deref()).collect();
@@ -204,14 +204,14 @@ pub async fn associated(client: &Object, org_id: Uuid, rows: &[AssociatedRow]) -
 }
 
 /// Those of these rows that wait to be pushed.
-pub async fn waiting(client: &Object, org_id: Uuid, entity: Entity, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
+pub async fn waiting(client: &ClientWrapper, org_id: Uuid, entity: Entity, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
     let rows = client.query(WAITING, &[&org_id, &entity.as_str(), &ids]).await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 /// The rows of these records, by HubSpot's ids. A record that is missing is none of ours.
 pub async fn of_records(
-    client: &Object,
+    client: &ClientWrapper,
     org_id: Uuid,
     entity: Entity,
     hubspot_ids: &[String],

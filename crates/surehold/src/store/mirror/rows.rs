@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use deadpool_postgres::Object;
+use deadpool_postgres::ClientWrapper;
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use tokio_postgres::Row;
@@ -187,7 +187,7 @@ pub fn statements() -> Vec<String> {
 
 /// Contacts after an id, at most so many.
 pub async fn contacts(
-    client: &Object,
+    client: &ClientWrapper,
     org_id: Uuid,
     which: Which,
     after: Uuid,
@@ -210,7 +210,7 @@ pub async fn contacts(
 
 /// Sessions after an id, at most so many.
 pub async fn sessions(
-    client: &Object,
+    client: &ClientWrapper,
     org_id: Uuid,
     which: Which,
     after: Uuid,
@@ -236,7 +236,7 @@ pub async fn sessions(
 
 /// Bookings after an id, at most so many.
 pub async fn bookings(
-    client: &Object,
+    client: &ClientWrapper,
     org_id: Uuid,
     which: Which,
     after: Uuid,
@@ -262,7 +262,7 @@ pub async fn bookings(
 
 /// Bookings after an id whose associations are to be looked at, at most so many.
 pub async fn loose(
-    client: &Object,
+    client: &ClientWrapper,
     org_id: Uuid,
     which: Which,
     after: Uuid,
@@ -284,7 +284,7 @@ pub async fn loose(
 }
 
 async fn page<R>(
-    client: &Object,
+    client: &ClientWrapper,
     sql: &str,
     org_id: Uuid,
     after: Uuid,
@@ -304,7 +304,7 @@ async fn page<R>(
     rows.iter().map(mirrored).collect()
 }
 
-async fn query(client: &Object, sql: &str, org_id: Uuid, after: Uuid, limit: usize) -> Result<Vec<Row>, StoreError> {
+async fn query(client: &ClientWrapper, sql: &str, org_id: Uuid, after: Uuid, limit: usize) -> Result<Vec<Row>, StoreError> {
     let statement = client.prepare_cached(sql).await?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let parameters: [&(dyn ToSql + Sync); 3] = [&org_id, &after, &limit];
