@@ -1,0 +1,3 @@
+//! The mirror at HubSpot, against a stand-in for it.
+
+mod lookup;
