@@ -259,7 +259,9 @@ impl Access {
     /// The same for routes on which a student may be new: one whom only HubSpot knows is put on the books. A token's
     /// student is on them.
     pub async fn scope_of_anybody(&self, app: &App, claim: Claim) -> Result<Option<Scope>, ApiError> {
-        let (Some((student_id, email)), None) = (&claim.named, claim.token) else { return self.scope(app, claim).await };
+        let (Some((student_id, email)), None) = (&claim.named, claim.token) else {
+            return self.scope(app, claim).await;
+        };
         self.count_student(app, &claim)?;
         let named = newcomer::contact_id(app, &self.org, student_id, email).await?;
         Ok(self.scope_of(claim, named))

@@ -95,7 +95,7 @@ impl Answer {
             (Some(200..=299), _) => Meaning::Done,
             (Some(408 | 429), _) | (Some(503), "OVERLOADED" | "DATABASE_UNAVAILABLE" | "CRM_UNAVAILABLE") => {
                 Meaning::Unavailable
-            },
+            }
             (Some(500..), _) => Meaning::Unknown,
             _ => Meaning::Refused,
         }

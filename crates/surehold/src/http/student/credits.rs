@@ -160,9 +160,7 @@ async fn validate(
         Some(error) => Err(error),
     };
     match answer {
-        Err(error) if error.is_database_unavailable() => {
-            by_hubspot(app, &question).await?.map(Reply::ok).ok_or(error)
-        }
+        Err(error) if error.is_database_unavailable() => by_hubspot(app, &question).await?.map(Reply::ok).ok_or(error),
         answer => answer.map(Reply::ok),
     }
 }

@@ -113,8 +113,7 @@ pub(super) async fn find(portal: &Portal, pair: &Pair) -> Result<Option<Found>, 
 /// Whether a record is the student's, by both names.
 fn agrees(names: &ContactNames, record: &Record, pair: &Pair) -> bool {
     let value = |name: &str| record.property(name).unwrap_or_default().trim();
-    value(&names.student_id).to_ascii_uppercase() == pair.student_id
-        && value(&names.email).to_lowercase() == pair.email
+    value(&names.student_id).to_ascii_uppercase() == pair.student_id && value(&names.email).to_lowercase() == pair.email
 }
 
 /// What a record says of a student; none if it is somebody else's, or cannot be told apart.

@@ -7,6 +7,7 @@ use surehold::desk::DeskOptions;
 use surehold::http::HttpOptions;
 use surehold::hubspot::shape::Shape;
 use surehold::hubspot::{HubSpotArgs, Mapping, Object, Portals};
+use surehold::mirror::MirrorOptions;
 use surehold::store::orgs::{self, OrgRow};
 use surehold_simulators::hubspot::{CONTACTS, Limits, Options, Property, PropertyKind, Simulator};
 
@@ -33,7 +34,15 @@ impl MirroredSchool {
     /// With settings of the service as `change` leaves them.
     pub async fn with(change: impl FnOnce(&mut HttpOptions)) -> MirroredSchool {
         let hubspot = hubspot().await;
-        let mut options = HttpOptions { portals: portals(hubspot.base_url()), ..unlimited() };
+        let url = hubspot.base_url().to_owned();
+        MirroredSchool::reached_at(&url, hubspot, change).await
+    }
+
+    /// A school that finds its HubSpot at another address, where something stands in between. HubSpot may take its time,
+    /// however slow this machine is.
+    pub async fn reached_at(url: &str, hubspot: Simulator, change: impl FnOnce(&mut HttpOptions)) -> MirroredSchool {
+        let mirror = MirrorOptions { lookup_time_max: Duration::from_secs(60), ..MirrorOptions::default() };
+        let mut options = HttpOptions { portals: portals(url), mirror, ..unlimited() };
         change(&mut options);
         let api = Api::with(DeskOptions::default(), options).await;
         MirroredSchool { api, hubspot }
@@ -44,7 +53,7 @@ impl MirroredSchool {
     pub fn newcomer(&self, student_id: &str, values: &[(&str, &str)]) -> (Student, String) {
         let email = format!("{}@example.org", student_id.to_lowercase());
         let names = [("student_id", student_id), ("email", &email), ("firstname", "Test"), ("lastname", student_id)];
-        let record = self.hubspot.create(CONTACTS, &[&names, values].concat()).unwrap();
+        let record = self.hubspot.create(CONTACTS, &[&names[..], values].concat()).unwrap();
         // What has an id is who we know; a newcomer has none yet.
         (Student { id: uuid::Uuid::nil(), student_id: student_id.to_owned(), email }, record.id())
     }
