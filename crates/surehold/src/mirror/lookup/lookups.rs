@@ -94,17 +94,12 @@ impl<T: Clone + Send + 'static> Flights<T> {
         let (sender, outcome) = oneshot::channel();
         let is_first = {
             let mut flights = lock(&self.0);
-            match flights.get_mut(&pair) {
-                Some(waiting) => {
-                    waiting.push(sender);
-                    false
-                }
-                None if flights.len() >= TOGETHER_MAX => return Err(Missed::TooMany),
-                None => {
-                    flights.insert(pair.clone(), vec![sender]);
-                    true
-                }
+            let is_first = !flights.contains_key(&pair);
+            if is_first && flights.len() >= TOGETHER_MAX {
+                return Err(Missed::TooMany);
             }
+            flights.entry(pair.clone()).or_default().push(sender);
+            is_first
         };
         if is_first {
             let landing = Landing { flights: self.clone(), pair };
