@@ -91,8 +91,8 @@ fn shadow_amount(text: &str) -> Option<i64> {
     text.split_once(' ').and_then(|(amount, _)| amount.parse().ok())
 }
 
-/// A whole number as the CRM writes it: "3", "3.0", or nothing for 0.
-fn number(text: &str) -> Option<i64> {
+/// A whole number as the CRM writes it: "3", "3.0", or nothing for 0. None if it is something else.
+pub fn number(text: &str) -> Option<i64> {
     let text = text.trim();
     let whole = match text.split_once('.') {
         Some((whole, fraction)) if fraction.bytes().all(|digit| digit == b'0') => whole,

@@ -16,7 +16,8 @@ use super::database::Database;
 use crate::config::{Common, ServerOptions};
 use crate::desk::Desk;
 use crate::http;
-use crate::store::Store;
+use crate::hubspot::Portals;
+use crate::store::{Store, orgs};
 use crate::workers::{expired_holds, payments, session_cancellation};
 
 /// How long requests in flight may take to finish once the server was told to stop.
@@ -57,6 +58,11 @@ impl Server {
                 return Err(error);
             }
         };
+        if let Err(error) = check_portals(&store, &http.portals).await {
+            store.close();
+            database.close().await;
+            return Err(error);
+        }
         let desk = Desk::new(store.clone(), options.desk());
         let reconcile_every = Duration::from_secs(u64::from(options.reconcile_every));
         Ok(Server { listener, address, database, store, desk, http, reconcile_every })
@@ -91,6 +97,7 @@ impl Server {
     async fn serve(self, stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
         let Server { listener, database, store, desk, http, reconcile_every, .. } = self;
         let app = http::App::new(store.clone(), desk.clone(), http);
+        app.warm_up().await;
         let mut workers = JoinSet::new();
         workers.spawn(session_cancellation::resume(store.clone(), desk.clone(), asked(stopped.clone())));
         workers.spawn(expired_holds::run(store.clone(), desk, asked(stopped.clone())));
@@ -139,10 +146,24 @@ fn http_options(options: &ServerOptions) -> anyhow::Result<http::HttpOptions> {
         trusted_proxy_hops: usize::from(options.trusted_proxies),
         token_lifetime: options.token_lifetime(),
         stripe: options.stripe.accounts()?,
+        portals: options.hubspot.portals()?,
         jwt_secrets: http::JwtSecrets::from_environment(options.jwt_secret.clone()),
         pay_seconds: i64::from(options.pay_minutes) * 60,
         ..http::HttpOptions::default()
     })
+}
+
+/// Refuses portals that would mirror several organisations into one; warns of those that are for nobody.
+async fn check_portals(store: &Store, portals: &Portals) -> anyhow::Result<()> {
+    if portals.is_empty() {
+        return Ok(());
+    }
+    let known = orgs::open(&**store.read().await?).await?;
+    let slugs: Vec<&str> = known.iter().filter(|org| !org.is_test).map(|org| org.slug.as_str()).collect();
+    for slug in portals.slugs().filter(|slug| !slugs.contains(slug)) {
+        tracing::warn!(slug, "a HubSpot portal is set for an organisation that does not exist");
+    }
+    portals.check_orgs(&slugs)
 }
 
 /// Waits for ^C or SIGTERM and says which it was.

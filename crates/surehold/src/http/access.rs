@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::app::App;
 use super::error::ApiError;
 use super::fields::{ADMIN_EMAIL, EMAIL, Fields, STUDENT_ID};
-use super::{kinds, tokens};
+use super::{kinds, newcomer, tokens};
 use crate::store::api_keys::{self, Role};
 use crate::store::orgs::OrgRow;
 
@@ -89,6 +89,38 @@ impl FromRequestParts<Arc<App>> for Access {
         }
         app.limits.count_address(parts)?;
         Err(ApiError::unauthenticated(WRONG_CREDENTIAL))
+    }
+}
+
+/// [`Access`] on a route that can answer without the database, too.
+pub struct AccessAnyway {
+    /// What came with the request.
+    pub access: Access,
+    /// Why it is only nearly so: the database does not answer, and the organisation is the one that was known last.
+    pub database_away: Option<ApiError>,
+}
+
+impl FromRequestParts<Arc<App>> for AccessAnyway {
+    type Rejection = ApiError;
+
+    /// Without the database, the organisation is found in what was known of all of them last: by the host, else it is
+    /// the only one. A host hardly ever changes hands, and what is answered then is HubSpot's, not ours. Keys and
+    /// tokens are not taken on trust: that one was revoked may be what we could not read.
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<AccessAnyway, ApiError> {
+        let error = match Access::from_request_parts(parts, app).await {
+            Ok(access) => return Ok(AccessAnyway { access, database_away: None }),
+            Err(error) => error,
+        };
+        if !error.is_database_unavailable() || credential_text(&parts.headers)?.is_some() {
+            return Err(error);
+        }
+        match app.directory.orgs_known_last().and_then(|orgs| orgs.by_host(host(parts))) {
+            Some(org) => {
+                let access = Access { org, credential: Credential::None };
+                Ok(AccessAnyway { access, database_away: Some(error) })
+            }
+            None => Err(error),
+        }
     }
 }
 
@@ -213,18 +245,33 @@ impl Access {
         }
     }
 
-    /// The scope of a claim. `None`: the student that it names does not exist, or is not the token's.
+    /// The scope of a claim, for routes about what a student has here already: who is not on the books has nothing, so
+    /// HubSpot is not asked. `None`: the student that it names does not exist, or is not the token's.
     pub async fn scope(&self, app: &App, claim: Claim) -> Result<Option<Scope>, ApiError> {
         self.count_student(app, &claim)?;
         let named = match &claim.named {
             None => None,
-            Some((student_id, email)) => match app.contacts.find(self.org.id, student_id, email).await? {
-                None => return Ok(None),
-                found => found,
-            },
+            Some((student_id, email)) => app.contacts.find(self.org.id, student_id, email).await?,
         };
-        if claim.token.is_some() && named.is_some() && claim.token != named {
-            return Ok(None);
+        Ok(self.scope_of(claim, named))
+    }
+
+    /// The same for routes on which a student may be new: one whom only HubSpot knows is put on the books. A token's
+    /// student is on them.
+    pub async fn scope_of_anybody(&self, app: &App, claim: Claim) -> Result<Option<Scope>, ApiError> {
+        let (Some((student_id, email)), None) = (&claim.named, claim.token) else {
+            return self.scope(app, claim).await;
+        };
+        self.count_student(app, &claim)?;
+        let named = newcomer::contact_id(app, &self.org, student_id, email).await?;
+        Ok(self.scope_of(claim, named))
+    }
+
+    /// The scope of a claim whose named student is this contact.
+    fn scope_of(&self, claim: Claim, named: Option<Uuid>) -> Option<Scope> {
+        let is_unknown = claim.named.is_some() && named.is_none();
+        if is_unknown || (claim.token.is_some() && named.is_some() && claim.token != named) {
+            return None;
         }
         let contact_id = claim.token.or(named);
         let student = contact_id.map(|id| format!("student:{id}"));
@@ -232,10 +279,10 @@ impl Access {
             (Credential::Key(id, Role::Admin), student) => (format!("key:{id}"), false, claim.admin_email.or(student)),
             (Credential::Key(id, Role::Service), student) => (format!("key:{id}"), true, student),
             (_, Some(student)) => (student, true, None),
-            (_, None) => return Ok(None),
+            (_, None) => return None,
         };
         let acting = Acting { org: self.org.clone(), principal: Arc::from(principal) };
-        Ok(Some(Scope { acting, contact_id, by_student, on_behalf_of }))
+        Some(Scope { acting, contact_id, by_student, on_behalf_of })
     }
 }
 

@@ -15,6 +15,7 @@ use super::limits::Limits;
 use super::options::HttpOptions;
 use crate::cashier::Cashier;
 use crate::desk::Desk;
+use crate::mirror::Mirror;
 use crate::store::Store;
 
 /// What every handler can reach.
@@ -25,6 +26,8 @@ pub struct App {
     pub desk: Desk,
     /// Payments.
     pub cashier: Cashier,
+    /// HubSpot.
+    pub mirror: Mirror,
     /// Settings.
     pub options: HttpOptions,
     pub(super) directory: Directory,
@@ -40,10 +43,25 @@ impl App {
             limits: Limits::new(&options),
             contacts: ContactLookup::new(store.clone()),
             cashier: Cashier::new(store.clone(), desk.clone(), options.stripe.clone()),
+            mirror: Mirror::new(store.clone(), desk.clone(), options.portals.clone(), options.mirror),
             store,
             desk,
             options,
         })
+    }
+
+    /// Reads what is needed to answer from HubSpot alone, should the database go away before anybody asks. Without a
+    /// portal that is nothing.
+    pub async fn warm_up(&self) {
+        if self.options.portals.is_empty() {
+            return;
+        }
+        let Ok(orgs) = self.directory.orgs().await else { return };
+        for org in orgs.iter().filter(|org| self.mirror.portal(org).is_some()) {
+            if let Err(error) = self.directory.catalogue(org.id).await {
+                tracing::warn!(org = org.slug, %error, "the catalogue cannot be read yet");
+            }
+        }
     }
 
     /// Hands a command to the desk.

@@ -40,6 +40,11 @@ struct Known {
 pub struct Orgs(Vec<Arc<OrgRow>>);
 
 impl Orgs {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<OrgRow>> {
+        self.0.iter()
+    }
+
     /// The one of an id.
     pub fn by_id(&self, id: Uuid) -> Option<Arc<OrgRow>> {
         self.0.iter().find(|org| org.id == id).cloned()
@@ -73,6 +78,12 @@ impl Directory {
     /// The open organisations.
     pub async fn orgs(&self) -> Result<Arc<Orgs>, StoreError> {
         self.orgs_not_older_than(self.max_age).await
+    }
+
+    /// The organisations as they were known last, however long ago that is: for what can be answered without the
+    /// database, while it does not answer.
+    pub fn orgs_known_last(&self) -> Option<Arc<Orgs>> {
+        self.known().orgs.as_ref().map(|(_, orgs)| orgs.clone())
     }
 
     /// The open organisation of an id.
@@ -135,6 +146,11 @@ impl Directory {
         let catalogue = Arc::new(offerings::catalogue(&*self.store.read().await?, org_id).await?);
         remember(&mut self.known().catalogues, org_id, asked_at, catalogue.clone());
         Ok(catalogue)
+    }
+
+    /// The catalogue as it was known last, however long ago that is; see [`Directory::orgs_known_last`].
+    pub fn catalogue_known_last(&self, org_id: Uuid) -> Option<Arc<Catalogue>> {
+        self.known().catalogues.get(&org_id).map(|(_, catalogue)| catalogue.clone())
     }
 
     /// The session that HubSpot knows by a number, if that was asked a moment ago.

@@ -15,7 +15,15 @@ use surehold_core::Refusal;
 use utoipa::ToSchema;
 
 use crate::desk::DeskError;
+use crate::hubspot::HubSpotError;
 use crate::store::StoreError;
+
+/// The code of [`ApiError::database_unavailable`].
+const DATABASE_UNAVAILABLE: &str = "DATABASE_UNAVAILABLE";
+/// How long to wait before HubSpot is asked again, in seconds, if it does not say.
+const CRM_PAUSE: u64 = 5;
+/// Nobody who waits for an answer is told to wait for longer.
+const CRM_PAUSE_MAX: u64 = 60;
 
 /// A failed request: a status, a stable code, a sentence for people, details for programs.
 #[derive(Debug, Clone)]
@@ -114,8 +122,24 @@ impl ApiError {
     pub fn database_unavailable(cause: Option<String>) -> ApiError {
         let sentence = "The database cannot be reached at the moment. Nothing was changed; please try again.";
         let mut error =
-            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE", sentence).with_retry_after(2);
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, DATABASE_UNAVAILABLE, sentence).with_retry_after(2);
         error.cause = cause.map(Arc::from);
+        error
+    }
+
+    /// Whether it says that the database does not answer.
+    pub fn is_database_unavailable(&self) -> bool {
+        self.code == DATABASE_UNAVAILABLE
+    }
+
+    /// 503: a student who is not known here could not be looked for at HubSpot, and nothing was done.
+    pub fn crm_unavailable(cause: &HubSpotError) -> ApiError {
+        let sentence = "This student is not known here yet, and the school's CRM cannot be asked at the moment. \
+                        Nothing was changed; please try again.";
+        let seconds = cause.not_now().map_or(CRM_PAUSE, |(after, _)| after.as_secs()).clamp(1, CRM_PAUSE_MAX);
+        let mut error =
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "CRM_UNAVAILABLE", sentence).with_retry_after(seconds);
+        error.cause = Some(Arc::from(cause.to_string()));
         error
     }
 
@@ -282,6 +306,12 @@ impl From<DeskError> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> ApiError {
+        ApiError::from(&error)
+    }
+}
+
+impl From<&StoreError> for ApiError {
+    fn from(error: &StoreError) -> ApiError {
         if error.is_unavailable() {
             ApiError::database_unavailable(Some(error.to_string()))
         } else {

@@ -17,6 +17,7 @@ mod jwt;
 mod kinds;
 mod limits;
 mod metrics;
+mod newcomer;
 mod observe;
 mod openapi;
 mod options;

@@ -34,7 +34,9 @@ sure: it is done once, and the repeat gets the same answer, with `Idempotent-Rep
 is in `details.idempotency_key`.
 
 ## When to try again
-`429` and `503` carry `Retry-After`, in seconds. After `OVERLOADED` and `DATABASE_UNAVAILABLE` nothing was done.";
+`429` and `503` carry `Retry-After`, in seconds. After `OVERLOADED`, `DATABASE_UNAVAILABLE` and `CRM_UNAVAILABLE` nothing \
+was done. `CRM_UNAVAILABLE` is about students who are not known yet and have to be looked for at HubSpot; others never \
+wait for it.";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(

@@ -93,7 +93,9 @@ impl Answer {
         match (self.status, self.code.as_str()) {
             (None, _) => Meaning::Unknown,
             (Some(200..=299), _) => Meaning::Done,
-            (Some(408 | 429), _) | (Some(503), "OVERLOADED" | "DATABASE_UNAVAILABLE") => Meaning::Unavailable,
+            (Some(408 | 429), _) | (Some(503), "OVERLOADED" | "DATABASE_UNAVAILABLE" | "CRM_UNAVAILABLE") => {
+                Meaning::Unavailable
+            }
             (Some(500..), _) => Meaning::Unknown,
             _ => Meaning::Refused,
         }

@@ -18,6 +18,7 @@ use crate::http::fields::{
 use crate::http::find::{self, Named};
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::kinds;
+use crate::http::newcomer;
 use crate::http::reply::{Reply, Success};
 use crate::http::student::book::BookingMade;
 use crate::http::student::credits::unknown_type;
@@ -63,6 +64,7 @@ pub struct OverrideRequest {
         (status = 400, description = "`VALIDATION_ERROR`, `INVALID_EXAM_TYPE`", body = ErrorBody),
         (status = 404, description = "`CONTACT_NOT_FOUND`, `EXAM_NOT_FOUND`", body = ErrorBody),
         (status = 409, description = "`EXAM_FULL`, `DUPLICATE_BOOKING`, `SLOT_BLOCKED`, `EXAM_NOT_ACTIVE` (cancelled)", body = ErrorBody),
+        (status = 503, description = "`OVERLOADED`, `DATABASE_UNAVAILABLE`, `CRM_UNAVAILABLE` or `OUTCOME_UNKNOWN`", body = ErrorBody),
     )
 )]
 pub async fn override_booking(
@@ -124,7 +126,7 @@ async fn contact_id(app: &App, acting: &Acting, who: Who) -> Result<Uuid, ApiErr
     match who {
         Who::Reference(reference) => Ok(find::contact(app, acting.org.id, &reference).await?.id),
         Who::Identity(student_id, email) => {
-            let found = app.contacts.find(acting.org.id, &student_id, &email).await?;
+            let found = newcomer::contact_id(app, &acting.org, &student_id, &email).await?;
             found.ok_or_else(|| surehold_core::Refusal::ContactNotFound.into())
         }
     }

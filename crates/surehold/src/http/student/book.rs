@@ -150,6 +150,9 @@ impl BookingMade {
 /// active booking of this student on this session is the answer, so a double click books once; after a
 /// cancellation the same request books anew.
 ///
+/// A student who is not known yet is looked for at HubSpot, once, and known from then on. If HubSpot cannot be asked,
+/// that is `CRM_UNAVAILABLE`; students who are known do not depend on it.
+///
 /// Refusals come in this order: the key, what does not exist, wrong fields, the state of the session, the
 /// student's other bookings, seats, credits.
 #[utoipa::path(
@@ -165,7 +168,7 @@ impl BookingMade {
         (status = 404, description = "`CONTACT_NOT_FOUND`, `EXAM_NOT_FOUND`", body = ErrorBody),
         (status = 409, description = "`EXAM_FULL` (with `requested` and `available`), `DUPLICATE_BOOKING`, `SLOT_BLOCKED`, `EXAM_NOT_ACTIVE`, `EXAM_PAST`", body = ErrorBody),
         (status = 422, description = "`IDEMPOTENCY_MISMATCH`: the key was used for another request", body = ErrorBody),
-        (status = 503, description = "`OVERLOADED` or `DATABASE_UNAVAILABLE` (nothing was done), or `OUTCOME_UNKNOWN` (repeat with the key in `details`); see `Retry-After`", body = ErrorBody),
+        (status = 503, description = "`OVERLOADED`, `DATABASE_UNAVAILABLE` or `CRM_UNAVAILABLE` (nothing was done), or `OUTCOME_UNKNOWN` (repeat with the key in `details`); see `Retry-After`", body = ErrorBody),
     )
 )]
 pub async fn create_booking(
@@ -195,7 +198,7 @@ pub async fn create_booking(
         (status = 404, description = "`CONTACT_NOT_FOUND`, `EXAM_NOT_FOUND`", body = ErrorBody),
         (status = 409, description = "`EXAM_FULL`, `DUPLICATE_BOOKING`, `SLOT_BLOCKED`, `EXAM_NOT_ACTIVE`, `EXAM_PAST`", body = ErrorBody),
         (status = 422, description = "`IDEMPOTENCY_MISMATCH`: the key was used for another request", body = ErrorBody),
-        (status = 503, description = "`OVERLOADED`, `DATABASE_UNAVAILABLE` or `OUTCOME_UNKNOWN`", body = ErrorBody),
+        (status = 503, description = "`OVERLOADED`, `DATABASE_UNAVAILABLE`, `CRM_UNAVAILABLE` or `OUTCOME_UNKNOWN`", body = ErrorBody),
     )
 )]
 pub async fn create_discussion_booking(
@@ -273,7 +276,7 @@ async fn book(
         Some(name) => Some(known_type(app, access.org.id, family, &name).await?),
     };
 
-    let scope = access.scope(app, request.claim).await?;
+    let scope = access.scope_of_anybody(app, request.claim).await?;
     let no_contact = || ApiError::from(surehold_core::Refusal::ContactNotFound);
     let scope = scope.ok_or_else(no_contact)?;
     let contact_id = scope.contact_id.ok_or_else(no_contact)?;

@@ -13,6 +13,7 @@ use crate::http::access::Access;
 use crate::http::app::App;
 use crate::http::body::JsonFields;
 use crate::http::error::{ApiError, ErrorBody};
+use crate::http::newcomer::Source;
 use crate::http::reply::{Reply, Success};
 use crate::http::tokens;
 
@@ -27,6 +28,8 @@ pub struct LoggedIn {
     #[serde(flatten)]
     #[schema(value_type = Object)]
     pub balances: BTreeMap<String, i64>,
+    /// `hubspot` at the first login of a student whom only HubSpot knew, else `database`.
+    pub source: Source,
     /// Send it as `Authorization: Bearer <token>` instead of `student_id` and `email`.
     pub token: String,
     /// Always `Bearer`.
@@ -40,6 +43,8 @@ pub struct LoggedIn {
 ///
 /// Finds the student by ID **and** email and gives out a bearer token for the other students' routes, good
 /// for an hour by default. The answer does not say which of the two was wrong.
+///
+/// A student who is not known yet is looked for at HubSpot, once, and known from then on.
 #[utoipa::path(
     post, path = "/api/user/login", tag = "students", security(()),
     request_body = StudentIdentity,
@@ -48,6 +53,7 @@ pub struct LoggedIn {
         (status = 400, description = "`VALIDATION_ERROR`: a field is missing or wrong", body = ErrorBody),
         (status = 404, description = "`STUDENT_NOT_FOUND`: unknown student, or not this email", body = ErrorBody),
         (status = 429, description = "`RATE_LIMITED`: wait for `Retry-After` seconds", body = ErrorBody),
+        (status = 503, description = "`DATABASE_UNAVAILABLE`; `CRM_UNAVAILABLE`: the student is not known here yet, and HubSpot cannot be asked now. See `Retry-After`", body = ErrorBody),
     )
 )]
 pub async fn login(
@@ -57,9 +63,10 @@ pub async fn login(
 ) -> Result<Reply<LoggedIn>, ApiError> {
     let claim = access.claim(&mut fields);
     fields.finish()?;
-    let contact = student_of(&app, &access, &claim).await?;
+    access.count_student(&app, &claim)?;
+    let (contact, source) = student_of(&app, &access, &claim).await?;
     let (token, expires_at) =
         tokens::issue(&access.org, contact.id, app.options.token_lifetime).map_err(ApiError::internal)?;
     let balances = contact.credits.clone();
-    Ok(Reply::ok(LoggedIn { profile: contact.into(), balances, token, token_type: "Bearer", expires_at }))
+    Ok(Reply::ok(LoggedIn { profile: contact.into(), balances, source, token, token_type: "Bearer", expires_at }))
 }

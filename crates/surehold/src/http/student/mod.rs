@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::access::{Access, Claim};
 use super::app::App;
 use super::error::ApiError;
+use super::newcomer::{self, Source};
 use crate::store::contacts::{self, ContactRow};
 
 /// `student_id` and `email` of a student, in any case.
@@ -72,19 +73,28 @@ impl From<ContactRow> for Profile {
     }
 }
 
-/// The student that a claim is about. An unknown student and a wrong email are one and the same answer, on
-/// one and the same path: nobody learns here who is a student.
-async fn student_of(app: &App, access: &Access, claim: &Claim) -> Result<ContactRow, ApiError> {
-    access.count_student(app, claim)?;
-    let client = app.store.read().await?;
-    let found = match (claim.named(), claim.token()) {
-        (Some((student_id, email)), token) => contacts::by_identity(&client, access.org.id, student_id, email)
-            .await?
-            .filter(|contact| token.is_none_or(|id| id == contact.id)),
-        (None, Some(id)) => contacts::by_id(&client, access.org.id, id).await?,
-        (None, None) => None,
+/// The student that a claim is about, and where it was found. An unknown student and a wrong email are one and the same
+/// answer, on one and the same path: nobody learns here who is a student.
+async fn student_of(app: &App, access: &Access, claim: &Claim) -> Result<(ContactRow, Source), ApiError> {
+    let org_id = access.org.id;
+    let known = {
+        let client = app.store.read().await?;
+        match (claim.named(), claim.token()) {
+            (Some((student_id, email)), token) => contacts::by_identity(&client, org_id, student_id, email)
+                .await?
+                .filter(|contact| token.is_none_or(|id| id == contact.id)),
+            (None, Some(id)) => contacts::by_id(&client, org_id, id).await?,
+            (None, None) => None,
+        }
     };
-    found.ok_or_else(|| {
-        ApiError::not_found("STUDENT_NOT_FOUND", "No student matches this student ID and email. Please check both.")
-    })
+    if let Some(contact) = known {
+        return Ok((contact, Source::Database));
+    }
+    if let (Some((student_id, email)), None) = (claim.named(), claim.token())
+        && let Some((id, source)) = newcomer::look_up(app, &access.org, student_id, email).await?
+        && let Some(contact) = contacts::by_id(&*app.store.read().await?, org_id, id).await?
+    {
+        return Ok((contact, source));
+    }
+    Err(ApiError::not_found("STUDENT_NOT_FOUND", "No student matches this student ID and email. Please check both."))
 }

@@ -1,6 +1,3 @@
-//! The mirror at HubSpot, against a stand-in that keeps HubSpot's rules.
+//! The mirror at HubSpot, against a stand-in for it.
 
-mod check;
-mod credits;
-mod faults;
-mod sync;
+mod lookup;

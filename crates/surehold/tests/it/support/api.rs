@@ -82,7 +82,9 @@ impl Api {
         let keys = make_keys(&school, school.org_id).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let service = router(App::new(store, desk, http)).into_make_service_with_connect_info::<SocketAddr>();
+        let app = App::new(store, desk, http);
+        app.warm_up().await;
+        let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
         let server = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
         let _ = rustls::crypto::ring::default_provider().install_default(); // another test may have done so
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();

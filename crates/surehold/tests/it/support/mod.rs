@@ -9,7 +9,7 @@ pub mod experiences;
 pub mod gate;
 pub mod marketplace;
 pub mod marketplace_api;
-pub mod portal;
+
 pub mod school;
 pub mod stripe_client;
 
@@ -17,4 +17,5 @@ pub use api::Api;
 pub use cluster::TestDatabase;
 pub use marketplace::Marketplace;
 pub use marketplace_api::MarketplaceApi;
+pub use portal::MirroredSchool;
 pub use school::School;
