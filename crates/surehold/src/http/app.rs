@@ -15,6 +15,7 @@ use super::limits::Limits;
 use super::options::HttpOptions;
 use crate::cashier::Cashier;
 use crate::desk::Desk;
+use crate::mirror::Mirror;
 use crate::store::Store;
 
 /// What every handler can reach.
@@ -25,6 +26,8 @@ pub struct App {
     pub desk: Desk,
     /// Payments.
     pub cashier: Cashier,
+    /// HubSpot.
+    pub mirror: Mirror,
     /// Settings.
     pub options: HttpOptions,
     pub(super) directory: Directory,
@@ -40,6 +43,7 @@ impl App {
             limits: Limits::new(&options),
             contacts: ContactLookup::new(store.clone()),
             cashier: Cashier::new(store.clone(), desk.clone(), options.stripe.clone()),
+            mirror: Mirror::new(store.clone(), desk.clone(), options.hubspot.clone(), options.mirror),
             store,
             desk,
             options,

@@ -12,6 +12,7 @@ mod error;
 mod fields;
 mod find;
 mod health;
+mod hubspot;
 mod idempotency;
 mod jwt;
 mod kinds;

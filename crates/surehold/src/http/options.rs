@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::jwt::JwtSecrets;
+use crate::hubspot::Portals;
+use crate::mirror::MirrorOptions;
 use crate::stripe::Accounts;
 
 /// The settings of the HTTP layer.
@@ -26,6 +28,10 @@ pub struct HttpOptions {
     pub directory_max_age: Duration,
     /// Stripe accounts by organisation.
     pub stripe: Accounts,
+    /// HubSpot portals by organisation.
+    pub hubspot: Portals,
+    /// How the mirror there works.
+    pub mirror: MirrorOptions,
     /// What signs travellers' tokens.
     pub jwt_secrets: JwtSecrets,
     /// How long a checkout can be paid, in seconds. Stripe takes nothing below 30 minutes.
@@ -43,6 +49,8 @@ impl Default for HttpOptions {
             token_lifetime: Duration::from_secs(60 * 60),
             directory_max_age: Duration::from_secs(3),
             stripe: Accounts::default(),
+            hubspot: Portals::default(),
+            mirror: MirrorOptions::default(),
             jwt_secrets: JwtSecrets::default(),
             pay_seconds: 35 * 60,
         }
