@@ -34,6 +34,7 @@ pub use app::App;
 pub use body::JsonFields;
 pub use error::ApiError;
 pub use find::session_id;
+pub use hubspot::status::MirrorStatus;
 pub use idempotency::IdempotencyKey;
 pub use jwt::JwtSecrets;
 pub use options::HttpOptions;
