@@ -31,7 +31,7 @@ pub struct Part {
     pub object: &'static str,
     /// Their type at the portal.
     pub object_type: String,
-    /// `group` or `property`.
+    /// `type`, `group` or `property`.
     pub what: &'static str,
     /// Its name for programs.
     pub name: String,

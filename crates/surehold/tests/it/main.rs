@@ -3,6 +3,7 @@
 mod desk;
 mod http;
 mod laws;
+mod mirror;
 mod program;
 mod storm;
 mod storm_trips;

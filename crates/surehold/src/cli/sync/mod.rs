@@ -43,7 +43,7 @@ pub struct SyncArgs {
     #[command(subcommand)]
     command: Option<SyncCommand>,
     /// Go on until ^C: again after each --hubspot-sync-every.
-    #[arg(long, env = "SUREHOLD_WATCH", conflicts_with_all = ["check", "setup"])]
+    #[arg(long, conflicts_with_all = ["check", "setup"])]
     watch: bool,
     /// Do not send; count credits that were bought or cut at HubSpot, or bring in sessions that were made there; without
     /// a word both.
