@@ -82,9 +82,9 @@ pub fn read(credit: &[Entry], shadow: &[Entry], since: i64, kept_max: usize) -> 
     reading
 }
 
-/// Our last write that arrived, as the shadow's newest entry tells: its amount.
-pub fn last_written(shadow: &[Entry]) -> Option<i64> {
-    shadow.iter().max_by_key(|entry| entry.at).and_then(|entry| shadow_amount(&entry.value))
+/// Whether a credit is what we wrote last, by its shadow: nobody has changed it since, or changed it back.
+pub fn is_as_written(credit: &str, shadow: &str) -> bool {
+    shadow_amount(shadow).is_some_and(|amount| number(credit) == Some(amount))
 }
 
 fn shadow_amount(text: &str) -> Option<i64> {

@@ -11,6 +11,7 @@ pub mod currency;
 pub mod desk;
 pub mod http;
 pub mod hubspot;
+mod import;
 pub mod mirror;
 mod outgoing;
 mod per_org;

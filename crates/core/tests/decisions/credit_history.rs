@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use surehold_core::credit_history::{Change, Entry, last_written, read, shadow};
+use surehold_core::credit_history::{Change, Entry, is_as_written, read, shadow};
 
 const KEPT_MAX: usize = 45;
 
@@ -182,6 +182,11 @@ fn a_history_that_was_cut_off_counts_from_its_second_entry() {
 #[test]
 fn entries_may_come_in_any_order() {
     assert_eq!(deltas(&[(3, "4"), (1, "5"), (2, "6")], &[(3, "4 b"), (1, "5 a")], 0), [(2, 1)]);
-    assert_eq!(last_written(&entries(&[(3, "4 b"), (1, "5 a")])), Some(4));
-    assert_eq!(last_written(&[]), None);
+}
+
+#[test]
+fn a_credit_is_as_we_wrote_it_while_its_shadow_says_the_same() {
+    assert!(is_as_written("4", &shadow(4, "b")) && is_as_written("4.0", &shadow(4, "b")) && is_as_written("", "0 b"));
+    assert!(!is_as_written("5", &shadow(4, "b")), "bought since");
+    assert!(!is_as_written("4", "") && !is_as_written("four", "4 b"), "never written by us, or nonsense");
 }

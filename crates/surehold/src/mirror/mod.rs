@@ -6,7 +6,9 @@
 //!
 //! Who wins, field by field: docs/decisions/0006-who-owns-which-field.md.
 
+mod adopt;
 mod associate;
+mod calls;
 mod check;
 mod credits;
 mod error;
@@ -19,6 +21,7 @@ mod pull;
 mod push;
 mod report;
 mod run;
+mod sessions;
 mod setup;
 mod status;
 

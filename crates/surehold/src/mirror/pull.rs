@@ -1,6 +1,25 @@
 //! What was changed at HubSpot: credits, and sessions that were made there.
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use surehold_core::credit_history;
+use uuid::Uuid;
+
+use super::calls::{Calls, Tried};
+use super::credits::{self, Holder};
+use super::{Mirror, MirrorError};
+use crate::hubspot::search::{Direction, Sort};
+use crate::hubspot::{Filter, HubSpotError, Mapping, Record, Search};
+use crate::store::mirror::credits::{self as wishes, Wanted};
+use crate::store::mirror::syncs;
+use crate::store::orgs::OrgRow;
+
+/// When a contact was changed last. Objects of other types have another name for it.
+const CONTACT_CHANGED: &str = "lastmodifieddate";
+/// HubSpot's search sees what was changed a little later.
+const SEARCH_LAG: SignedDuration = SignedDuration::from_mins(5);
+/// Contacts that are asked for at once.
+const PAGE: usize = 500;
 
 /// What a pull found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -11,6 +30,103 @@ pub struct PullReport {
     pub credits_counted: u64,
     /// Sessions that were brought in.
     pub sessions_added: u64,
-    /// Sessions that could not be, each with its reason.
+    /// Sessions that could not be, each with its reason in the log.
     pub sessions_refused: u64,
 }
+
+impl Mirror {
+    /// Counts changes of credits at HubSpot since the last pull; at the first, of all contacts that we mirror.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Mirror::sync`].
+    pub async fn pull_contacts(&self, org: &OrgRow) -> Result<PullReport, MirrorError> {
+        self.with_lease(org, async |calls| {
+            let since = syncs::find(&*self.store.read().await?, org.id).await?.contacts_pulled_to;
+            let from = since.map_or(Timestamp::UNIX_EPOCH, |since| since - SEARCH_LAG);
+            let seen = changed_contacts(calls, from).await?;
+            let report = pull_wanted(calls).await?;
+            // By HubSpot's clock, which may differ from ours.
+            if let Some(seen) = seen.max(since) {
+                syncs::contacts_pulled(&*self.store.read().await?, org.id, seen).await?;
+            }
+            Ok(report)
+        })
+        .await
+    }
+
+    /// Counts changes of the credits of contacts that a webhook named.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Mirror::sync`].
+    pub async fn pull_wanted(&self, org: &OrgRow) -> Result<PullReport, MirrorError> {
+        let wanted = wishes::wanted(&*self.store.read().await?, org.id, Uuid::nil(), 1).await?;
+        if wanted.is_empty() {
+            return Ok(PullReport::default());
+        }
+        self.with_lease(org, async |calls| pull_wanted(calls).await).await
+    }
+}
+
+async fn pull_wanted(calls: &Calls<'_>) -> Result<PullReport, MirrorError> {
+    let mut report = PullReport::default();
+    let mut after = Uuid::nil();
+    loop {
+        let wanted: Vec<Wanted> =
+            wishes::wanted(&*calls.mirror.store.read().await?, calls.org.id, after, PAGE).await?;
+        let Some(last) = wanted.last() else { return Ok(report) };
+        after = last.id;
+        let holders: Vec<Holder> =
+            wanted.iter().map(|one| Holder { id: one.id, hubspot_id: one.hubspot_id.clone() }).collect();
+        report.credits_counted += credits::count(calls, &holders).await?;
+        report.contacts += holders.len() as u64;
+        wishes::pulled(&*calls.mirror.store.read().await?, calls.org.id, &wanted).await?;
+    }
+}
+
+/// Asks for the histories of contacts that were changed since a moment, and not by us. Says when the last one was.
+async fn changed_contacts(calls: &Calls<'_>, since: Timestamp) -> Result<Option<Timestamp>, MirrorError> {
+    let names = &calls.portal.mapping.contacts;
+    let mut from = since;
+    let mut seen = None;
+    let mut properties = credits::history_names(&calls.portal.mapping);
+    properties.push(CONTACT_CHANGED);
+    loop {
+        let from_text = from.as_millisecond().to_string();
+        let mut search = Search::all_of(vec![Filter::gte(CONTACT_CHANGED, from_text), Filter::has(&names.surehold_id)], &properties);
+        search.sorts = vec![Sort { property_name: CONTACT_CHANGED.to_owned(), direction: Direction::Ascending }];
+        let search = &search;
+        let tried = calls.repeat(|hubspot| async move { hubspot.search(&names.object, search).await }).await?;
+        let page = match tried {
+            Tried::Done(page) => page,
+            Tried::Refused(refusal) => return Err(HubSpotError::Refused(Box::new(refusal)).into()),
+        };
+        let by_others: Vec<String> = page
+            .records
+            .iter()
+            .filter(|record| !is_as_written(&calls.portal.mapping, record))
+            .map(|record| record.id.clone())
+            .collect();
+        wishes::want_pull(&*calls.mirror.store.read().await?, calls.org.id, &by_others).await?;
+        let last = page.records.last().and_then(|record| record.updated_at);
+        seen = seen.max(last);
+        // Page by page by time, not by HubSpot's pages: those end after 10,000 records.
+        match last {
+            Some(last) if page.after.is_some() && last > from => from = last,
+            // So many in one millisecond: an import of HubSpot's own. The next one is 1 ms on.
+            Some(last) if page.after.is_some() => from = last + SignedDuration::from_millis(1),
+            _ => return Ok(seen),
+        }
+    }
+}
+
+/// Whether every credit is as we wrote it last: what was before is counted already.
+fn is_as_written(mapping: &Mapping, record: &Record) -> bool {
+    mapping.contacts.credits.values().all(|names| {
+        let shadow = record.property(&names.shadow).unwrap_or_default();
+        let value = record.property(&names.property).unwrap_or_default();
+        credit_history::is_as_written(value, shadow)
+    })
+}
+

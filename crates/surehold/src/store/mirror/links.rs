@@ -1,5 +1,6 @@
 //! What HubSpot calls a row, and what became of pushing it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use deadpool_postgres::Object;
@@ -71,9 +72,13 @@ const ASSOCIATED: &str = "UPDATE hubspot_links l SET associated_contact = u.cont
 const ADD: &str = "INSERT INTO hubspot_links (org_id, entity, entity_id, hubspot_id) VALUES ($1, $2, $3, $4)
     ON CONFLICT (org_id, entity, entity_id) DO NOTHING";
 
+const WAITING: &str = "SELECT entity_id FROM hubspot_links
+    WHERE org_id = $1 AND entity = $2 AND entity_id = ANY($3) AND pushed_version < seen_version";
+const OF_RECORDS: &str = "SELECT hubspot_id, entity_id FROM hubspot_links WHERE org_id = $1 AND entity = $2 AND hubspot_id = ANY($3)";
+
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] =
-    &[PUSHED, REFUSED, ADOPT, FORGET, PUSH_AGAIN, ASSOCIATE_AGAIN, RETRY, RETRY_ALL, ASSOCIATED, ADD];
+    &[WAITING, OF_RECORDS, PUSHED, REFUSED, ADOPT, FORGET, PUSH_AGAIN, ASSOCIATE_AGAIN, RETRY, RETRY_ALL, ASSOCIATED, ADD];
 
 /// Notes rows that HubSpot has now.
 ///
@@ -196,4 +201,21 @@ pub async fn associated(client: &Object, org_id: Uuid, rows: &[AssociatedRow]) -
     let statement = client.prepare_cached(ASSOCIATED).await?;
     client.execute(&statement, &[&org_id, &ids, &contacts, &sessions, &versions]).await?;
     Ok(())
+}
+
+/// Those of these rows that wait to be pushed.
+pub async fn waiting(client: &Object, org_id: Uuid, entity: Entity, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
+    let rows = client.query(WAITING, &[&org_id, &entity.as_str(), &ids]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// The rows of these records, by HubSpot's ids. A record that is missing is none of ours.
+pub async fn of_records(
+    client: &Object,
+    org_id: Uuid,
+    entity: Entity,
+    hubspot_ids: &[String],
+) -> Result<BTreeMap<String, Uuid>, StoreError> {
+    let rows = client.query(OF_RECORDS, &[&org_id, &entity.as_str(), &hubspot_ids]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }

@@ -62,7 +62,7 @@ pub struct SessionRow {
     pub location: Option<String>,
     /// Seats.
     pub capacity: i32,
-    /// Seats that are booked.
+    /// Seats that are booked: here, or before an import, which withholds those.
     pub taken: i32,
     /// As in `slots`.
     pub status: String,
@@ -121,7 +121,7 @@ pub struct LooseRow {
 pub enum Which {
     /// Those that wait and may be tried now.
     Due,
-    /// All that HubSpot has, for a comparison.
+    /// Those that HubSpot has as they are, as far as we know: for a comparison.
     Known,
 }
 
@@ -131,7 +131,7 @@ fn select(entity: &str, columns: &str, joins: &str, which: Which) -> String {
         Which::Due => {
             "l.pushed_version < l.seen_version AND l.parked_at IS NULL AND (l.retry_at IS NULL OR l.retry_at <= now())"
         }
-        Which::Known => "l.hubspot_id IS NOT NULL",
+        Which::Known => "l.hubspot_id IS NOT NULL AND l.pushed_version >= l.seen_version",
     };
     format!(
         "SELECT l.entity_id, l.hubspot_id, clock_timestamp(), {columns} FROM hubspot_links l {joins}
@@ -149,9 +149,10 @@ fn contacts_sql(which: Which) -> String {
 
 fn sessions_sql(which: Which) -> String {
     let columns = "s.version, s.name, o.name, s.mock_set, s.local_date, s.local_start, s.local_end, s.location, s.capacity,
-        s.taken, s.status, s.activates_at";
+        s.taken + COALESCE((i.seen ->> 'withheld')::int, 0), s.status, s.activates_at";
     let joins = "JOIN slots s ON s.org_id = l.org_id AND s.id = l.entity_id
-        JOIN offerings o ON o.org_id = s.org_id AND o.id = s.offering_id";
+        JOIN offerings o ON o.org_id = s.org_id AND o.id = s.offering_id
+        LEFT JOIN import_rows i ON i.org_id = s.org_id AND i.source = 'sessions' AND i.row_key = s.id::text";
     select("slot", columns, joins, which)
 }
 
@@ -166,7 +167,7 @@ fn bookings_sql(which: Which) -> String {
 fn loose_sql(which: Which) -> String {
     let which = match which {
         Which::Due => "l.associated_version < l.pushed_version AND l.parked_at IS NULL",
-        Which::Known => "true",
+        Which::Known => "l.associated_version >= l.pushed_version AND l.pushed_version >= l.seen_version",
     };
     format!(
         "SELECT l.entity_id, l.hubspot_id, l.pushed_version, c.hubspot_id, s.hubspot_id, l.associated_contact, l.associated_session

@@ -171,7 +171,8 @@ impl Importer {
     }
 }
 
-async fn with_retries<R>(row: &R, work: &impl AsyncFn(&R) -> RowResult) -> RowResult {
+/// Works at a row until nobody gets in between any more.
+pub async fn with_retries<R>(row: &R, work: &impl AsyncFn(&R) -> RowResult) -> RowResult {
     for _ in 1..RETRIES {
         match work(row).await {
             Err(Stop::Again) => {}

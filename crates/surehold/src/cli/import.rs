@@ -1,25 +1,17 @@
 //! `surehold import`
 
-mod contacts;
-mod importer;
-mod report;
-mod sessions;
-mod table;
-mod values;
-mod withheld;
-
 use std::path::PathBuf;
 use std::process::ExitCode;
-
-use importer::{Importer, Tally};
-use report::{Level, Place, Report};
-use table::Table;
 
 use super::database::{self, Database};
 use super::org::choose;
 use super::output::{grouped, printable, say};
 use crate::config::Common;
 use crate::desk::{Desk, DeskOptions};
+use crate::import::importer::{Importer, Tally};
+use crate::import::report::{Level, Place, Report};
+use crate::import::table::{self, Table};
+use crate::import::{contacts, sessions};
 use crate::store::StoreOptions;
 use crate::store::offerings::catalogue;
 

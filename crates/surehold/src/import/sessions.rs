@@ -22,18 +22,18 @@ use crate::store::offerings::Catalogue;
 use crate::store::orgs::OrgRow;
 use crate::wall_clock::{slot_times, zone_of};
 
-const RECORD_ID: &str = "Record ID";
-const NAME: &str = "Mock Exam Name";
-const MOCK_TYPE: &str = "Mock Type";
-const MOCK_SET: &str = "Mock Set";
-const DATE: &str = "Exam Date";
-const START: &str = "Start Time";
-const END: &str = "End Time";
-const LOCATION: &str = "Location";
-const CAPACITY: &str = "Capacity";
+pub const RECORD_ID: &str = "Record ID";
+pub const NAME: &str = "Mock Exam Name";
+pub const MOCK_TYPE: &str = "Mock Type";
+pub const MOCK_SET: &str = "Mock Set";
+pub const DATE: &str = "Exam Date";
+pub const START: &str = "Start Time";
+pub const END: &str = "End Time";
+pub const LOCATION: &str = "Location";
+pub const CAPACITY: &str = "Capacity";
 pub const TOTAL_BOOKINGS: &str = "Total Bookings";
-const IS_ACTIVE: &str = "Is Active";
-const ACTIVATION: &str = "Scheduled Activation";
+pub const IS_ACTIVE: &str = "Is Active";
+pub const ACTIVATION: &str = "Scheduled Activation";
 
 /// The columns of a sessions file.
 pub const COLUMNS: &[Column] = &[

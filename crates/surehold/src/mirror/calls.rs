@@ -1,0 +1,71 @@
+//! Calls of a run: under its lease, and again where the answer was lost or HubSpot said not now.
+
+use std::future::Future;
+use std::time::Duration;
+
+use super::lease::Lease;
+use super::{Mirror, MirrorError};
+use crate::hubspot::{HubSpot, HubSpotError, Portal, Refusal};
+use crate::store::orgs::OrgRow;
+
+/// Tries of one call. HubSpot's hiccups take seconds; what takes longer is left to the next run.
+const TRIES_MAX: u32 = 7;
+/// The pause after the first lost answer; twice as long after each further one.
+const PAUSE: Duration = Duration::from_millis(200);
+/// A run does not wait longer than this for a limit to be lifted: that of a day takes hours.
+const NOT_NOW_MAX: Duration = Duration::from_secs(60);
+
+/// What a run has to call HubSpot with.
+pub(super) struct Calls<'a> {
+    pub mirror: &'a Mirror,
+    pub org: &'a OrgRow,
+    pub portal: &'a Portal,
+    pub lease: &'a Lease<'a>,
+}
+
+/// What became of a call.
+#[derive(Debug)]
+pub(super) enum Tried<T> {
+    Done(T),
+    /// HubSpot's definite no, and nothing happened.
+    Refused(Refusal),
+}
+
+impl Mirror {
+    /// Does something that calls HubSpot, under the lease of an organisation.
+    pub(super) async fn with_lease<T>(
+        &self,
+        org: &OrgRow,
+        work: impl AsyncFnOnce(&Calls<'_>) -> Result<T, MirrorError>,
+    ) -> Result<T, MirrorError> {
+        let portal = self.portal_needed(org)?;
+        let lease = self.lease(org.id).await?;
+        let result = work(&Calls { mirror: self, org, portal: &portal, lease: &lease }).await;
+        // If this fails, the lease ends by itself.
+        let _ = lease.give_back().await;
+        result
+    }
+}
+
+impl Calls<'_> {
+    /// Makes a call that may be repeated, until its outcome is known.
+    pub async fn repeat<'h, T, F: Future<Output = Result<T, HubSpotError>>>(
+        &'h self,
+        call: impl Fn(&'h HubSpot) -> F,
+    ) -> Result<Tried<T>, MirrorError> {
+        let mut tries = 0;
+        loop {
+            self.lease.hold().await?;
+            tries += 1;
+            let pause = match call(&self.portal.client).await {
+                Ok(answer) => return Ok(Tried::Done(answer)),
+                Err(HubSpotError::Refused(refusal)) if !refusal.is_access() => return Ok(Tried::Refused(*refusal)),
+                // The limiter waits by itself, and stops waiting where that makes no sense.
+                Err(HubSpotError::NotNow { after, .. }) if after <= NOT_NOW_MAX && tries < TRIES_MAX => Duration::ZERO,
+                Err(HubSpotError::Unknown { .. }) if tries < TRIES_MAX => PAUSE * 2_u32.pow(tries - 1),
+                Err(error) => return Err(error.into()),
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Sessions that were made at HubSpot: brought in by the rules of `surehold import sessions`.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::calls::{Calls, Tried};
+use super::pull::PullReport;
+use super::{Mirror, MirrorError};
+use crate::hubspot::search::{Direction, Sort};
+use crate::hubspot::{Filter, HubSpotError, Mapping, Record, Search};
+use crate::import::importer::{Done, Importer, Stop, with_retries};
+use crate::import::report::{Level, Report};
+use crate::import::sessions::{self as rows, import, parse};
+use crate::import::table::Table;
+use crate::store::offerings::catalogue;
+use crate::store::orgs::OrgRow;
+
+/// When a session was made.
+const CREATED: &str = "hs_createdate";
+
+/// The columns of a table of sessions, in the order of [`cells`].
+const COLUMNS: [&str; 12] = [
+    rows::RECORD_ID,
+    rows::NAME,
+    rows::MOCK_TYPE,
+    rows::MOCK_SET,
+    rows::DATE,
+    rows::START,
+    rows::END,
+    rows::LOCATION,
+    rows::CAPACITY,
+    rows::TOTAL_BOOKINGS,
+    rows::IS_ACTIVE,
+    rows::ACTIVATION,
+];
+
+impl Mirror {
+    /// Brings in sessions that were made at HubSpot and are not ours yet. What HubSpot counts as their bookings is kept
+    /// out of sale. The next run writes our id to their records.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Mirror::sync`].
+    pub async fn pull_sessions(&self, org: &OrgRow) -> Result<PullReport, MirrorError> {
+        self.with_lease(org, async |calls| {
+            let records = unknown(calls).await?;
+            bring_in(calls, &records).await
+        })
+        .await
+    }
+}
+
+/// Every session without our id, oldest first.
+async fn unknown(calls: &Calls<'_>) -> Result<Vec<Record>, MirrorError> {
+    let names = &calls.portal.mapping.sessions;
+    let properties = properties(&calls.portal.mapping);
+    let mut all: Vec<Record> = Vec::new();
+    let mut from = Timestamp::UNIX_EPOCH;
+    loop {
+        let filters =
+            vec![Filter::has_not(&names.surehold_id), Filter::gte(CREATED, from.as_millisecond().to_string())];
+        let mut search = Search::all_of(filters, &properties);
+        search.sorts = vec![Sort { property_name: CREATED.to_owned(), direction: Direction::Ascending }];
+        let search = &search;
+        let page = match calls.repeat(|hubspot| async move { hubspot.search(&names.object, search).await }).await? {
+            Tried::Done(page) => page,
+            Tried::Refused(refusal) => return Err(HubSpotError::Refused(Box::new(refusal)).into()),
+        };
+        let last = page.records.last().and_then(|record| record.created_at);
+        let is_last = page.after.is_none();
+        let known: std::collections::BTreeSet<String> = all.iter().map(|record| record.id.clone()).collect();
+        all.extend(page.records.into_iter().filter(|record| !known.contains(&record.id)));
+        // By time, not by HubSpot's pages: those end after 10,000 records.
+        from = match last {
+            Some(last) if !is_last && last > from => last,
+            Some(last) if !is_last => last + SignedDuration::from_millis(1),
+            _ => return Ok(all),
+        };
+    }
+}
+
+async fn bring_in(calls: &Calls<'_>, records: &[Record]) -> Result<PullReport, MirrorError> {
+    let mut pulled = PullReport::default();
+    if records.is_empty() {
+        return Ok(pulled);
+    }
+    let mirror = calls.mirror;
+    let client = mirror.store.read().await?;
+    let catalogue = catalogue(&client, calls.org.id).await?;
+    drop(client);
+    let cells = records.iter().map(|record| cells(&calls.portal.mapping, record)).collect();
+    let table = Table::of(&COLUMNS, cells);
+    let mut report = Report::default();
+    let (parsed, _) = parse(&table, calls.org, &catalogue, &mut report);
+    let importer = Importer {
+        store: mirror.store.clone(),
+        desk: mirror.desk.clone(),
+        org: calls.org.clone(),
+        catalogue,
+        dry_run: false,
+    };
+    for (line, row) in parsed {
+        match with_retries(&row, &async |row| import(&importer, row).await).await {
+            Ok((Done::Added, _)) => pulled.sessions_added += 1,
+            Ok(_) => {}
+            Err(Stop::Refused(problem)) => report.refuse(line, [problem]),
+            Err(Stop::Again) => {} // the next pull finds it
+            Err(Stop::Fatal(error)) => return Err(MirrorError::Unexpected(format!("{error:#}"))),
+        }
+    }
+    for line in report.lines() {
+        let record = usize::try_from(line.line - 1).ok().and_then(|place| records.get(place));
+        let (id, problem) = (record.map(|record| record.id.as_str()), &line.problem);
+        tracing::warn!(
+            org = %calls.org.id, session = id, column = problem.column, value = %problem.value,
+            "a session that was made at HubSpot was not taken, or not as it is there: {}", problem.reason
+        );
+        pulled.sessions_refused += u64::from(line.level == Level::Refused);
+    }
+    Ok(pulled)
+}
+
+fn properties(mapping: &Mapping) -> [&str; 11] {
+    let names = &mapping.sessions;
+    [
+        &names.name,
+        &names.mock_type,
+        &names.mock_set,
+        &names.exam_date,
+        &names.start_time,
+        &names.end_time,
+        &names.location,
+        &names.capacity,
+        &names.total_bookings,
+        &names.is_active,
+        &names.scheduled_activation,
+    ]
+}
+
+/// A record as a row of a table.
+fn cells(mapping: &Mapping, record: &Record) -> Vec<String> {
+    let mut cells = vec![record.id.clone()];
+    cells.extend(properties(mapping).map(|name| record.property(name).unwrap_or_default().to_owned()));
+    // HubSpot writes instants as milliseconds or as ISO 8601; tables have the latter.
+    if let Some(activation) = cells.last_mut()
+        && let Some(at) = activation.parse().ok().and_then(|millis| Timestamp::from_millisecond(millis).ok())
+    {
+        *activation = at.to_string();
+    }
+    cells
+}
