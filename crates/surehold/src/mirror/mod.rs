@@ -28,7 +28,6 @@ mod status;
 use std::sync::Arc;
 use std::time::Duration;
 
-
 pub use check::{CheckReport, Drift};
 pub use error::MirrorError;
 pub use lookup::{Found, LookedUp};

@@ -44,12 +44,14 @@ async fn sync_all(mirror: &Mirror) -> bool {
     let mut is_busy = false;
     for org in mirrored {
         match look_after(mirror, &org).await {
-            Ok(SyncReport { problem: Some(problem), pending, .. }) => {
-                tracing::warn!(org = %org.id, pending, problem, "HubSpot: the run ended early; what waits is sent later");
+            Ok(SyncReport { problem: Some(problem), .. }) => {
+                tracing::warn!(org = %org.id, problem, "HubSpot: what was changed there is asked for later");
             }
             Ok(report) => tracing::debug!(org = %org.id, ?report, "HubSpot: mirrored"),
             Err(MirrorError::Busy) => is_busy = true,
-            Err(error) => tracing::warn!(org = %org.id, %error, "HubSpot: one organisation could not be mirrored"),
+            Err(error) => {
+                tracing::warn!(org = %org.id, %error, "HubSpot: the run ended early; what waits is sent later")
+            }
         }
     }
     is_busy

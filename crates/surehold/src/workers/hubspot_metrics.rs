@@ -54,7 +54,7 @@ pub(super) fn set(org: &OrgRow, status: &Status) {
     if let Some(ended) = status.sync.ended_at {
         gauge!(LAST_ENDED, "org" => org()).set(number(ended.as_second()));
     }
-    if let Some(report) = status.sync.report.as_deref().and_then(|text| serde_json::from_str::<SyncReport>(text).ok()) {
+    if let Some(report) = status.last_report() {
         gauge!(LAST_SECONDS, "org" => org()).set(report.duration().as_secs_f64());
         gauge!(LAST_OK, "org" => org()).set(if report.problem.is_none() { 1.0 } else { 0.0 });
     }
@@ -67,9 +67,8 @@ pub(super) fn set(org: &OrgRow, status: &Status) {
 pub(super) fn count_run(org: &OrgRow, ended: &Result<SyncReport, MirrorError>) {
     let outcome = match ended {
         Ok(SyncReport { problem: None, .. }) => "done",
-        Ok(_) => "ended_early",
         Err(MirrorError::Busy) => "busy",
-        Err(_) => "failed",
+        Ok(_) | Err(_) => "ended_early",
     };
     counter!(RUNS, "org" => org.slug.clone(), "outcome" => outcome).increment(1);
     if let Ok(report) = ended {

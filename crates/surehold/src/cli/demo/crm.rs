@@ -69,7 +69,13 @@ impl Crm {
 
     /// Makes it the portal of the sample school: with our properties, a student of its own, and webhooks. What was
     /// mirrored to the stand-in of last time is mirrored anew.
-    pub async fn serve(&self, client: &Client, server: &Server, options: &ServerOptions, org: &OrgRow) -> anyhow::Result<()> {
+    pub async fn serve(
+        &self,
+        client: &Client,
+        server: &Server,
+        options: &ServerOptions,
+        org: &OrgRow,
+    ) -> anyhow::Result<()> {
         let portals = options.hubspot.portals()?;
         let mirror = Mirror::new(server.store.clone(), server.desk.clone(), portals, MirrorOptions::default());
         mirror.set_up(org, false).await.context("cannot set the stand-in for HubSpot up")?;
@@ -77,7 +83,9 @@ impl Crm {
         // Whom we know is not made again: she would be bought her credits twice.
         if !demo::has_student(client, org.id, CRM_STUDENT.0).await? {
             let made = self.simulator.create(CONTACTS, CRM_STUDENT_IS);
-            made.map_err(|error| anyhow::anyhow!("the stand-in for HubSpot takes no sample student: {}", error.message))?;
+            made.map_err(|error| {
+                anyhow::anyhow!("the stand-in for HubSpot takes no sample student: {}", error.message)
+            })?;
         }
         let mapping = Mapping::default();
         let credits = mapping.contacts.credits.values().map(|names| names.property.clone());

@@ -14,7 +14,7 @@ pub(super) async fn check(mirror: &Mirror, org: &OrgRow, heal: bool, told: &mut 
     drop(bar);
     let report = ended?;
     told.tell(org, &as_json(&report), || sentences(&report))?;
-    Ok(report.drifted == report.healed)
+    Ok(report.drifted == 0)
 }
 
 fn as_json(report: &CheckReport) -> serde_json::Value {
@@ -24,15 +24,22 @@ fn as_json(report: &CheckReport) -> serde_json::Value {
     });
     json!({
         "compared": report.compared, "drifted": report.drifted, "healed": report.healed,
-        "drift": drift.collect::<Vec<_>>(),
+        "pending": report.pending, "parked": report.parked, "drift": drift.collect::<Vec<_>>(),
     })
 }
 
 fn sentences(report: &CheckReport) -> String {
     let number = |n: u64| grouped(i64::try_from(n).unwrap_or(i64::MAX));
-    let compared = number(report.compared);
+    let mut text = format!("{} rows compared, {} mended: ", number(report.compared), number(report.healed));
+    if report.pending + report.parked > 0 {
+        text = format!(
+            "{} rows wait and {} are parked, which are not compared. {text}",
+            number(report.pending),
+            number(report.parked)
+        );
+    }
     if report.drifted == 0 {
-        return format!("{compared} rows compared: both sides agree.");
+        return text + "both sides agree.";
     }
     let rows: Vec<Vec<String>> = report
         .drift
@@ -47,9 +54,5 @@ fn sentences(report: &CheckReport) -> String {
         0 => String::new(),
         more => format!("\n… and {} more", number(more)),
     };
-    let healed = if report.healed > 0 { format!(", {} mended", number(report.healed)) } else { String::new() };
-    format!(
-        "{compared} rows compared, {drifted} differ{healed}:\n{}{more}",
-        table(&["KIND", "ID", "HUBSPOT", "PROBLEM"], &rows)
-    )
+    format!("{text}{drifted} differ.\n{}{more}", table(&["KIND", "ID", "HUBSPOT", "PROBLEM"], &rows))
 }

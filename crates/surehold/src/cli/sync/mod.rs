@@ -26,7 +26,9 @@ use crate::store::Store;
 use crate::store::orgs::{self, OrgRow};
 
 #[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true, after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Sends everything that changed since HubSpot last agreed: contacts, sessions, bookings, and what belongs to what. The \
 server does the same by itself, every --hubspot-sync-every; run this to see at once, or from a scheduler of your own. Safe \
 at any time, and any number of times: a repeat never makes a second record. If another program is at it, this one says so \
@@ -38,7 +40,8 @@ surehold sync --setup --dry-run          what the portal lacks\n  \
 surehold sync --watch --hubspot-sync-every 10s\n  \
 surehold sync --check --heal             compare both sides row by row, and mend what differs\n  \
 surehold sync status                     what waits, what is parked and why\n  \
-surehold sync retry --all                try everything that is parked again")]
+surehold sync retry --all                try everything that is parked again"
+)]
 pub struct SyncArgs {
     #[command(subcommand)]
     command: Option<SyncCommand>,
@@ -164,12 +167,7 @@ fn mirror(store: &Store, portals: Portals) -> Mirror {
 }
 
 /// The organisation that was named, or all that have a portal.
-async fn mirrored(
-    store: &Store,
-    mirror: &Mirror,
-    slug: Option<&str>,
-    common: &Common,
-) -> anyhow::Result<Vec<OrgRow>> {
+async fn mirrored(store: &Store, mirror: &Mirror, slug: Option<&str>, common: &Common) -> anyhow::Result<Vec<OrgRow>> {
     let orgs = mirror.orgs().await?;
     let Some(slug) = slug else {
         anyhow::ensure!(
@@ -214,7 +212,12 @@ impl Told {
     }
 
     /// One organisation's outcome.
-    fn tell(&mut self, org: &OrgRow, report: &impl Serialize, sentences: impl FnOnce() -> String) -> anyhow::Result<()> {
+    fn tell(
+        &mut self,
+        org: &OrgRow,
+        report: &impl Serialize,
+        sentences: impl FnOnce() -> String,
+    ) -> anyhow::Result<()> {
         if !self.is_json {
             let name = if self.is_many { format!("{}: ", org.slug) } else { String::new() };
             say(format!("{name}{}", sentences()));

@@ -51,10 +51,14 @@ pub(super) async fn run(args: RetryArgs) -> anyhow::Result<ExitCode> {
                 told = Told::new(args.which.json, false, 1);
                 let is_done = mirror.retry(&org, kind, id).await?;
                 let word = kind.as_str();
-                told.tell(&org, &json!({ "kind": word, "id": id, "retried": u8::from(is_done) }), || match (is_done, kind) {
-                    (false, _) => format!("There is no parked {word} {id}."),
-                    (true, Parkable::Credits) => "The contact's cuts below what was spent are dealt with.".to_owned(),
-                    (true, Parkable::Row(_)) => format!("The {word} is tried again at the next run."),
+                told.tell(&org, &json!({ "kind": word, "id": id, "retried": u8::from(is_done) }), || {
+                    match (is_done, kind) {
+                        (false, _) => format!("There is no parked {word} {id}."),
+                        (true, Parkable::Credits) => {
+                            "The contact's cuts below what was spent are dealt with.".to_owned()
+                        }
+                        (true, Parkable::Row(_)) => format!("The {word} is tried again at the next run."),
+                    }
                 })?;
                 is_done
             }
@@ -63,7 +67,9 @@ pub(super) async fn run(args: RetryArgs) -> anyhow::Result<ExitCode> {
                 told = Told::new(args.which.json, false, orgs.len());
                 for org in &orgs {
                     let rows = mirror.retry_all(org).await?;
-                    told.tell(org, &json!({ "retried": rows }), || format!("{rows} parked rows are tried again at the next run."))?;
+                    told.tell(org, &json!({ "retried": rows }), || {
+                        format!("{rows} parked rows are tried again at the next run.")
+                    })?;
                 }
                 true
             }

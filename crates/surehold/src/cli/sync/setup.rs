@@ -20,7 +20,11 @@ fn sentences(report: &SetupReport) -> String {
             .iter()
             .map(|part| vec![part.object.to_owned(), part.object_type.clone(), part.what.to_owned(), part.name.clone()])
             .collect();
-        text += &format!("\n\n{}\n{}", if *dry_run { "To be made:" } else { "Made:" }, table(&["OF", "TYPE", "", ""], &rows));
+        text += &format!(
+            "\n\n{}\n{}",
+            if *dry_run { "To be made:" } else { "Made:" },
+            table(&["OF", "TYPE", "", ""], &rows)
+        );
     }
     if !misfits.is_empty() {
         let rows: Vec<Vec<String>> = misfits

@@ -92,8 +92,7 @@ fn sentences(status: &Status) -> String {
 fn last_run(status: &Status) -> String {
     let running = if status.sync.is_running { "; a run is on now" } else { "" };
     let Some(ended) = status.sync.ended_at else { return format!("no run has ended yet{running}") };
-    let report = status.sync.report.as_deref().and_then(|text| serde_json::from_str::<SyncReport>(text).ok());
-    let how = match report {
+    let how = match status.last_report() {
         None => String::new(),
         Some(SyncReport { problem: Some(problem), .. }) => format!(", early: {}", printable(&problem)),
         Some(report) => {

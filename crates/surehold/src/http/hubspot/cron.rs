@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::request::Parts;
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::json;
@@ -17,7 +17,7 @@ use super::{failure, unavailable};
 use crate::http::access;
 use crate::http::app::App;
 use crate::http::error::{ApiError, ErrorBody};
-use crate::mirror::{Counts, SyncReport};
+use crate::mirror::{Counts, MirrorError, SyncReport};
 use crate::store::orgs::OrgRow;
 use crate::workers::hubspot;
 
@@ -148,18 +148,28 @@ async fn run(app: Arc<App>, org: Arc<OrgRow>, parts: &Parts) -> Result<Json<Sync
         return Err(answer);
     }
     // A task of its own: a scheduler that hangs up after a minute does not end a run that needs two.
-    let run = tokio::spawn(async move { hubspot::look_after(&app.mirror, &org).await });
-    let report = run.await.map_err(|error| ApiError::internal(error.to_string()))?.map_err(failure)?;
-    let problem = report.problem.clone();
-    let run = SyncRun::from(report);
-    match problem {
-        None => Ok(Json(run)),
-        Some(problem) => {
-            let mut answer = unavailable().with_details(json!(run));
-            answer.cause = Some(problem.into());
-            Err(answer)
+    let (mirror, its_org) = (app.mirror.clone(), org.clone());
+    let run = tokio::spawn(async move { hubspot::look_after(&mirror, &its_org).await });
+    match run.await.map_err(|error| ApiError::internal(error.to_string()))? {
+        Ok(report) if report.problem.is_none() => Ok(Json(report.into())),
+        Ok(report) => Err(ended_early(report)),
+        // What it did until then is in its report.
+        Err(error @ MirrorError::HubSpot(_)) => {
+            let status = app.mirror.status(&org).await.map_err(failure)?;
+            match status.last_report() {
+                Some(report) if report.problem.is_some() => Err(ended_early(report)),
+                _ => Err(failure(error)),
+            }
         }
+        Err(error) => Err(failure(error)),
     }
+}
+
+fn ended_early(report: SyncReport) -> ApiError {
+    let problem = report.problem.clone().unwrap_or_default();
+    let mut answer = unavailable().with_details(json!(SyncRun::from(report)));
+    answer.cause = Some(problem.into());
+    answer
 }
 
 /// The text of `Authorization: Bearer …`; empty if there is none.
@@ -171,9 +181,9 @@ fn bearer(headers: &HeaderMap) -> &str {
 
 /// Whether this is one of our secrets. How long it takes says nothing of them but their length.
 fn is_one_of(secrets: &[SecretString], given: &str) -> bool {
-    let matches = secrets.iter().fold(Choice::from(0), |matches, secret| {
-        matches | secret.expose_secret().as_bytes().ct_eq(given.as_bytes())
-    });
+    let matches = secrets
+        .iter()
+        .fold(Choice::from(0), |matches, secret| matches | secret.expose_secret().as_bytes().ct_eq(given.as_bytes()));
     bool::from(matches) && !given.is_empty()
 }
 

@@ -15,9 +15,8 @@ use crate::http::access::Admin;
 use crate::http::app::App;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::reply::{Reply, Success};
-use crate::mirror::{Parkable, Status, SyncReport};
+use crate::mirror::{Parkable, Status};
 use crate::store::mirror::status;
-use crate::store::mirror::syncs::Sync;
 
 /// How the mirror stands.
 #[derive(Serialize, ToSchema)]
@@ -119,6 +118,7 @@ pub struct LastRun {
 
 impl From<Status> for MirrorStatus {
     fn from(found: Status) -> MirrorStatus {
+        let last_run = LastRun::of(&found);
         MirrorStatus {
             is_mirrored: found.is_mirrored,
             is_running: found.sync.is_running,
@@ -127,7 +127,7 @@ impl From<Status> for MirrorStatus {
             parked_rows: found.parked_rows,
             parked: found.parked.into_iter().map(ParkedRow::from).collect(),
             shortfalls: found.shortfalls.into_iter().map(ShortCut::from).collect(),
-            last_run: LastRun::of(&found.sync),
+            last_run,
             contacts_pulled_to: found.sync.contacts_pulled_to,
             sessions_pulled_to: found.sync.sessions_pulled_to,
             calls_left_today: found.calls_left_today,
@@ -169,9 +169,10 @@ impl From<status::Shortfall> for ShortCut {
 }
 
 impl LastRun {
-    fn of(sync: &Sync) -> Option<LastRun> {
+    fn of(status: &Status) -> Option<LastRun> {
+        let sync = &status.sync;
         sync.started_at.or(sync.ended_at)?;
-        let report = sync.report.as_deref().and_then(|text| serde_json::from_str::<SyncReport>(text).ok());
+        let report = status.last_report();
         Some(LastRun {
             started_at: sync.started_at,
             ended_at: sync.ended_at,
@@ -226,9 +227,8 @@ pub async fn retry_parked(
     Admin(acting): Admin,
     Path((kind, id)): Path<(String, String)>,
 ) -> Result<Reply<Unparked>, ApiError> {
-    let what = Parkable::read(&kind).ok_or_else(|| {
-        ApiError::invalid_field("kind", format!("must be one of: {}", Parkable::WORDS.join(", ")))
-    })?;
+    let what = Parkable::read(&kind)
+        .ok_or_else(|| ApiError::invalid_field("kind", format!("must be one of: {}", Parkable::WORDS.join(", "))))?;
     let id = Uuid::try_parse(&id).map_err(|_| ApiError::invalid_field("id", "must be a UUID"))?;
     if !app.mirror.retry(&acting.org, what, id).await.map_err(failure)? {
         return Err(ApiError::not_found("NOT_PARKED", "There is no such row, or it is not parked."));

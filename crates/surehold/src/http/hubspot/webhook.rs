@@ -108,12 +108,7 @@ pub async fn webhook_hubspot_of_org(
     hear(&app, &org, parts, body).await
 }
 
-async fn hear(
-    app: &App,
-    org: &OrgRow,
-    parts: Parts,
-    body: axum::body::Body,
-) -> Result<Json<EventsHeard>, ApiError> {
+async fn hear(app: &App, org: &OrgRow, parts: Parts, body: axum::body::Body) -> Result<Json<EventsHeard>, ApiError> {
     let portal = app.mirror.portal(org).filter(|portal| !portal.client_secrets.is_empty());
     let Some(portal) = portal else {
         let mut answer = not_configured();
@@ -136,11 +131,8 @@ async fn hear(
     let events: Vec<Value> = serde_json::from_slice(&bytes)
         .map_err(|_| ApiError::new(StatusCode::BAD_REQUEST, "INVALID_EVENT", "These are not events of HubSpot's."))?;
     let changed = contacts_with_changed_credits(&portal.mapping, events);
-    let contacts = if changed.is_empty() {
-        0
-    } else {
-        credits::want_pull(&*app.store.read().await?, org.id, &changed).await?
-    };
+    let contacts =
+        if changed.is_empty() { 0 } else { credits::want_pull(&*app.store.read().await?, org.id, &changed).await? };
     tracing::debug!(changed = changed.len(), contacts, "heard from HubSpot");
     Ok(Json(EventsHeard { received: true, contacts }))
 }
@@ -225,9 +217,7 @@ mod tests {
 
     #[test]
     fn only_changes_of_credits_of_contacts_count() {
-        let event = |kind: &str, of: Value, id: Value, property: &str| {
-            json!({ "subscriptionType": kind, "objectTypeId": of, "objectId": id, "propertyName": property })
-        };
+        let event = |kind: &str, of: Value, id: Value, property: &str| json!({ "subscriptionType": kind, "objectTypeId": of, "objectId": id, "propertyName": property });
         let mapping = Mapping::default();
         let change = "object.propertyChange";
         let events = vec![

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::json;
-use surehold_simulators::hubspot::{Effect, Fault, Rule};
+use surehold_simulators::hubspot::{Fault, Rule};
 
 use crate::support::answer::Answer;
 use crate::support::portal::{CRON_SECRET, MirroredSchool};
@@ -32,7 +32,10 @@ async fn a_run_answers_with_its_counts_and_a_second_has_nothing_to_do() {
     let counts = |what: &str| run[what].as_u64().unwrap();
     assert_eq!(run["success"], true);
     assert_eq!([counts("created"), counts("failed"), counts("pending"), counts("parked")], [4, 0, 0, 0], "{run:#}");
-    assert_eq!((&run["contacts"]["created"], &run["sessions"]["created"], &run["bookings"]["created"]), (&json!(2), &json!(1), &json!(1)));
+    assert_eq!(
+        (&run["contacts"]["created"], &run["sessions"]["created"], &run["bookings"]["created"]),
+        (&json!(2), &json!(1), &json!(1))
+    );
     assert_eq!(counts("associations"), 2);
     assert!(run["duration_ms"].is_u64());
     assert_eq!((school.hubspot.records("contacts").len(), school.hubspot.records(BOOKINGS).len()), (2, 1));
@@ -48,7 +51,9 @@ async fn nobody_starts_a_run_without_the_secret() {
     let school = MirroredSchool::open().await;
     some_rows(&school).await;
     let paths = [PATH.to_owned(), format!("{PATH}/school")];
-    for (method, path) in [Method::POST, Method::GET].iter().flat_map(|method| paths.iter().map(move |path| (method, path))) {
+    for (method, path) in
+        [Method::POST, Method::GET].iter().flat_map(|method| paths.iter().map(move |path| (method, path)))
+    {
         for secret in ["", "x", "cron-secret-of-the-test", "cron-secret-of-the-tests2", &school.api.keys.admin] {
             asks(&school, method.clone(), path, secret).await.refused(401, "UNAUTHENTICATED");
         }
@@ -96,9 +101,8 @@ async fn a_run_that_is_not_made_or_ends_early_is_no_success() {
     assert!(school.hubspot.records("contacts").is_empty());
     school.api.meddles("UPDATE hubspot_syncs SET lease_until = NULL").await;
 
-    // HubSpot is away: what waits is counted, and goes out at the next run.
-    let away = Fault::Reset { effect: Effect::None };
-    school.hubspot.add_fault(Rule::sometimes(1.0, away));
+    // HubSpot does not let us: what waits is counted, and goes out at the next run.
+    school.hubspot.add_fault(Rule::sometimes(1.0, Fault::status(401)));
     let answer = asks(&school, Method::POST, PATH, CRON_SECRET).await;
     let details = answer.refused(503, "HUBSPOT_UNAVAILABLE");
     assert_eq!((&details["success"], &details["created"], &details["pending"]), (&json!(false), &json!(0), &json!(4)));

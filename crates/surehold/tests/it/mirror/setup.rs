@@ -57,7 +57,10 @@ async fn what_does_not_fit_is_said_and_left_alone() {
 
     let problems: Vec<&str> = report.misfits.iter().map(|misfit| misfit.problem.as_str()).collect();
     assert_eq!(problems.len(), 2, "{problems:?}");
-    assert!(problems.iter().any(|p| p.contains("surehold_id is not unique") && p.contains("Map another name")), "{problems:?}");
+    assert!(
+        problems.iter().any(|p| p.contains("surehold_id is not unique") && p.contains("Map another name")),
+        "{problems:?}"
+    );
     assert!(problems.iter().any(|p| p.contains("cs_credits is a date, not a number")), "{problems:?}");
     assert!(report.misfits.iter().all(|misfit| (misfit.part.object, misfit.part.what) == ("contacts", "property")));
     // The rest is made all the same, and a second run says the same of these.
@@ -112,6 +115,7 @@ async fn without_a_portal_or_with_a_wrong_token_nothing_is_done() {
 
     let school = MirroredSchool::with(&["--hubspot-access-token", "pat-test-of-nobody"], |_| {}).await;
     let refused = school.mirror.set_up(&school.org, false).await;
-    let is_access = |error: &MirrorError| matches!(error, MirrorError::HubSpot(e) if e.refusal().is_some_and(|r| r.is_access()));
+    let is_access =
+        |error: &MirrorError| matches!(error, MirrorError::HubSpot(e) if e.refusal().is_some_and(|r| r.is_access()));
     assert!(refused.as_ref().is_err_and(is_access), "{refused:?}");
 }

@@ -33,8 +33,14 @@ async fn parks(school: &MirroredSchool, id: Uuid) {
 async fn what_waits_and_how_the_last_run_went_is_shown() {
     let school = MirroredSchool::open().await;
     let before = status(&school).await;
-    assert_eq!((&before["is_mirrored"], &before["is_running"], &before["last_run"]), (&json!(true), &json!(false), &Value::Null));
-    assert_eq!((&before["pending"], &before["parked_rows"], &before["unassociated"]), (&json!([]), &json!(0), &json!(0)));
+    assert_eq!(
+        (&before["is_mirrored"], &before["is_running"], &before["last_run"]),
+        (&json!(true), &json!(false), &Value::Null)
+    );
+    assert_eq!(
+        (&before["pending"], &before["parked_rows"], &before["unassociated"]),
+        (&json!([]), &json!(0), &json!(0))
+    );
 
     let ann = school.api.enrols("ANN", json!({ "cs_credits": 2 })).await;
     let session = school.api.opens("Clinical Skills", 5).await;
@@ -44,7 +50,10 @@ async fn what_waits_and_how_the_last_run_went_is_shown() {
     let after = status(&school).await;
     assert_eq!((&after["pending"], &after["unassociated"]), (&json!([]), &json!(0)));
     let run = &after["last_run"];
-    assert_eq!((&run["counts"]["created"], &run["counts"]["failed"], &run["problem"]), (&json!(3), &json!(0), &Value::Null));
+    assert_eq!(
+        (&run["counts"]["created"], &run["counts"]["failed"], &run["problem"]),
+        (&json!(3), &json!(0), &Value::Null)
+    );
     assert!(run["duration_ms"].is_u64() && run["ended_at"].is_string(), "{run:#}");
 
     // What is noticed and not yet sent.
@@ -99,7 +108,10 @@ async fn a_shortfall_is_shown_until_it_is_dealt_with() {
 
     let shown = status(&school).await["shortfalls"].clone();
     let [one] = shown.as_array().unwrap().as_slice() else { panic!("{shown:#}") };
-    assert_eq!((&one["student_id"], &one["credit_kind"], &one["at"]), (&json!("ANN"), &json!("cs_credits"), &json!("2026-01-02T03:04:05Z")));
+    assert_eq!(
+        (&one["student_id"], &one["credit_kind"], &one["at"]),
+        (&json!("ANN"), &json!("cs_credits"), &json!("2026-01-02T03:04:05Z"))
+    );
     assert_eq!((&one["delta"], &one["applied"]), (&json!(-3), &json!(0)));
 
     retries(&school, "credits", ann.id).await.is(200);
@@ -140,7 +152,9 @@ async fn metrics_tell_the_same() {
     school.mirror.sync(&school.org, &()).await.unwrap();
     parks(&school, Uuid::now_v7()).await;
     for id in [ann.id, bob.id] {
-        let sql = format!("UPDATE hubspot_links SET pushed_version = 0, changed_at = now() - interval '1 hour' WHERE entity_id = '{id}'");
+        let sql = format!(
+            "UPDATE hubspot_links SET pushed_version = 0, changed_at = now() - interval '1 hour' WHERE entity_id = '{id}'"
+        );
         assert_eq!(school.api.meddles(&sql).await, 1);
     }
 

@@ -84,7 +84,8 @@ async fn what_is_forged_or_old_is_refused_and_nothing_stored() {
     let (_, ann) = known_student(&school, "ANN").await;
     let body = json!([change(&ann, "cs_credits")]).to_string();
     let url = format!("{}{PATH}", school.api.url);
-    let signed = |secret: &str, method: &str, url: &str, body: &str, time: i64| sign(secret, method, url, body.as_bytes(), time);
+    let signed =
+        |secret: &str, method: &str, url: &str, body: &str, time: i64| sign(secret, method, url, body.as_bytes(), time);
 
     let time = now();
     let (old, new) = (time - 6 * 60_000, time + 6 * 60_000);
