@@ -191,7 +191,7 @@ async fn the_student_id_and_the_email_have_to_belong_together() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_unknown_is_remembered_for_a_while() {
-    let school = MirroredSchool::with(|options| options.mirror.unknown_for = FOR_EVER).await;
+    let school = MirroredSchool::open_with(|options| options.mirror.unknown_for = FOR_EVER).await;
     let ann = Student { id: Uuid::nil(), student_id: "ANN".to_owned(), email: "ann@example.org".to_owned() };
     logs_in(&school.api, &ann).await.refused(404, "STUDENT_NOT_FOUND");
     assert_eq!(school.lookups(), (1, 0));
@@ -219,7 +219,7 @@ async fn logs_in_after(status: u16, api: &Api, student: &Student) -> Answer {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_ends_and_the_student_is_found() {
-    let school = MirroredSchool::with(|options| options.mirror.unknown_for = Duration::from_millis(300)).await;
+    let school = MirroredSchool::open_with(|options| options.mirror.unknown_for = Duration::from_millis(300)).await;
     let ann = Student { id: Uuid::nil(), student_id: "ANN".to_owned(), email: "ann@example.org".to_owned() };
     logs_in(&school.api, &ann).await.refused(404, "STUDENT_NOT_FOUND");
     school.newcomer("ANN", &[]);
@@ -233,7 +233,7 @@ async fn without_hubspot_newcomers_wait_and_nobody_else_does() {
     let slow = Fault::Delay { ms: (600_000, 600_000), effect: Effect::All };
     for fault in [Fault::status(503), Fault::Reset { effect: Effect::None }, slow] {
         // As it is without our patience: two seconds.
-        let school = MirroredSchool::with(|options| options.mirror = MirrorOptions::default()).await;
+        let school = MirroredSchool::open_with(|options| options.mirror = MirrorOptions::default()).await;
         let api = &school.api;
         let ben = api.enrols("BEN", json!({ "cs_credits": 9 })).await;
         let session = api.opens("Clinical Skills", 20).await;
@@ -311,7 +311,7 @@ async fn database_goes_away(api: &Api) -> impl Future<Output = ()> {
 async fn without_the_database_hubspot_says_what_credits_there_are_and_nothing_is_written() {
     // What is known of the school is fresh, and then it is old.
     for directory_max_age in [FOR_EVER, Duration::ZERO] {
-        let school = MirroredSchool::with(|options| options.directory_max_age = directory_max_age).await;
+        let school = MirroredSchool::open_with(|options| options.directory_max_age = directory_max_age).await;
         let api = &school.api;
         let (ann, hubspot_id) = school.newcomer("ANN", &[("cs_credits", "3"), ("shared_mock_credits", "1")]);
         let ben = api.enrols("BEN", json!({ "cs_credits": 1 })).await;

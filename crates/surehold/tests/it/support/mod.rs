@@ -10,6 +10,7 @@ pub mod gate;
 pub mod marketplace;
 pub mod marketplace_api;
 
+pub mod portal;
 pub mod school;
 pub mod stripe_client;
 
