@@ -14,6 +14,7 @@ mod reconcile;
 mod serve;
 mod server;
 mod storm;
+mod sync;
 
 use std::process::ExitCode;
 
@@ -62,6 +63,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Ask Stripe about payments, and make up for webhooks that were lost.
     Reconcile(reconcile::ReconcileArgs),
+    /// Mirror what changed to HubSpot; pull, compare, look, set a portal up.
+    Sync(Box<sync::SyncArgs>),
     /// Load a server with bookings over HTTP, and check every answer against what is there.
     Storm(storm::StormArgs),
     /// Bring sessions or contacts in from a CSV file.
@@ -109,6 +112,7 @@ impl Command {
             Command::Migrate(args) => migrate::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
             Command::Reconcile(args) => reconcile::run(args).await,
+            Command::Sync(args) => sync::run(*args).await,
             Command::Storm(args) => storm::run(args).await,
             Command::Import(command) => import::run(command).await,
             Command::Key(command) => key::run(command).await,
@@ -123,6 +127,7 @@ impl Command {
             Command::Migrate(args) => Some(&args.common),
             Command::Doctor(args) => Some(&args.common),
             Command::Reconcile(args) => Some(&args.common),
+            Command::Sync(args) => Some(args.common()),
             Command::Storm(_) => None,
             Command::Import(command) => Some(command.common()),
             Command::Key(command) => Some(command.common()),

@@ -18,7 +18,7 @@ use crate::desk::Desk;
 use crate::http;
 use crate::hubspot::Portals;
 use crate::store::{Store, orgs};
-use crate::workers::{expired_holds, payments, session_cancellation};
+use crate::workers::{expired_holds, hubspot, payments, session_cancellation};
 
 /// How long requests in flight may take to finish once the server was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -36,6 +36,7 @@ pub struct Server {
     pub desk: Desk,
     http: http::HttpOptions,
     reconcile_every: Duration,
+    mirror_every: Duration,
 }
 
 impl Server {
@@ -58,14 +59,15 @@ impl Server {
                 return Err(error);
             }
         };
-        if let Err(error) = check_portals(&store, &http.portals).await {
+        if let Err(error) = check_portals(&store, &http.hubspot).await {
             store.close();
             database.close().await;
             return Err(error);
         }
         let desk = Desk::new(store.clone(), options.desk());
         let reconcile_every = Duration::from_secs(u64::from(options.reconcile_every));
-        Ok(Server { listener, address, database, store, desk, http, reconcile_every })
+        let mirror_every = options.hubspot.hubspot_sync_every;
+        Ok(Server { listener, address, database, store, desk, http, reconcile_every, mirror_every })
     }
 
     /// The address for people and for curl on this machine.
@@ -95,7 +97,7 @@ impl Server {
     }
 
     async fn serve(self, stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
-        let Server { listener, database, store, desk, http, reconcile_every, .. } = self;
+        let Server { listener, database, store, desk, http, reconcile_every, mirror_every, .. } = self;
         let app = http::App::new(store.clone(), desk.clone(), http);
         app.warm_up().await;
         let mut workers = JoinSet::new();
@@ -105,6 +107,12 @@ impl Server {
         workers.spawn(payments::send_refunds(store.clone(), cashier(), asked(stopped.clone())));
         workers.spawn(payments::settle_ending(store.clone(), cashier(), asked(stopped.clone())));
         workers.spawn(payments::reconcile(store.clone(), cashier(), reconcile_every, asked(stopped.clone())));
+        if app.mirror.is_configured() {
+            let mirror = || app.mirror.clone();
+            workers.spawn(hubspot::sync(mirror(), mirror_every, asked(stopped.clone())));
+            workers.spawn(hubspot::pull_wanted(store.clone(), mirror(), asked(stopped.clone())));
+            workers.spawn(hubspot::measure(mirror(), asked(stopped.clone())));
+        }
 
         let serving = connections::serve(listener, http::router(app), asked(stopped.clone()));
         let grace = async {
@@ -146,7 +154,7 @@ fn http_options(options: &ServerOptions) -> anyhow::Result<http::HttpOptions> {
         trusted_proxy_hops: usize::from(options.trusted_proxies),
         token_lifetime: options.token_lifetime(),
         stripe: options.stripe.accounts()?,
-        portals: options.hubspot.portals()?,
+        hubspot: options.hubspot.portals()?,
         jwt_secrets: http::JwtSecrets::from_environment(options.jwt_secret.clone()),
         pay_seconds: i64::from(options.pay_minutes) * 60,
         ..http::HttpOptions::default()

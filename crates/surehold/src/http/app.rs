@@ -43,7 +43,7 @@ impl App {
             limits: Limits::new(&options),
             contacts: ContactLookup::new(store.clone()),
             cashier: Cashier::new(store.clone(), desk.clone(), options.stripe.clone()),
-            mirror: Mirror::new(store.clone(), desk.clone(), options.portals.clone(), options.mirror),
+            mirror: Mirror::new(store.clone(), desk.clone(), options.hubspot.clone(), options.mirror),
             store,
             desk,
             options,
@@ -53,7 +53,7 @@ impl App {
     /// Reads what is needed to answer from HubSpot alone, should the database go away before anybody asks. Without a
     /// portal that is nothing.
     pub async fn warm_up(&self) {
-        if self.options.portals.is_empty() {
+        if self.options.hubspot.is_empty() {
             return;
         }
         let Ok(orgs) = self.directory.orgs().await else { return };

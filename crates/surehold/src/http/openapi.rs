@@ -46,6 +46,7 @@ wait for it.";
         (name = "students", description = "Log in, find exams, book, cancel"),
         (name = "discussions", description = "The same for mock discussions"),
         (name = "trips", description = "Find experiences, check out a trip, pay, cancel; and what Stripe calls"),
+        (name = "hubspot", description = "The mirror: what HubSpot and schedulers call, how it stands, what is parked"),
         (name = "admin", description = "Sessions, contacts, credits, refunds and the audit log; with an admin key"),
         (name = "health", description = "For operators of the server"),
     )
@@ -69,6 +70,7 @@ pub fn document() -> OpenApi {
         "A traveller's token, signed with SUREHOLD_JWT_SECRET (HS256); its `sub` is the userId",
     );
     bearer("api_key", "surehold_<role>_<id>_<secret>", "An API key made by `surehold key`");
+    bearer("cron_secret", "SUREHOLD_CRON_SECRET", "The secret of callers that may start jobs, such as a scheduler");
     let header = ApiKeyValue::with_description("apikey", "The same API key, where callers send it in this header");
     components.add_security_scheme("api_key_header", SecurityScheme::ApiKey(ApiKey::Header(header)));
     document
@@ -87,7 +89,7 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
 }
 
 fn add_common_answers(operation: &mut Operation, path: &str) {
-    if !path.starts_with("/api/") && !path.starts_with("/functions/") {
+    if !["/api/", "/functions/", "/webhooks/"].iter().any(|prefix| path.starts_with(prefix)) {
         return;
     }
     let has_body = operation.request_body.is_some();
@@ -109,7 +111,7 @@ fn add_common_answers(operation: &mut Operation, path: &str) {
         "`VALIDATION_ERROR`; on students' routes also `ORG_UNKNOWN`: it is not clear which organisation is meant",
     );
     add("401", "`UNAUTHENTICATED`: no key or token where one is needed, or one that is not valid");
-    if path.starts_with("/api/admin/") {
+    if path.starts_with("/api/admin/") && !path.starts_with("/api/admin/cron/") {
         add("403", "`FORBIDDEN`: not an admin key");
         add("429", "`RATE_LIMITED`: too many calls without a valid key; wait for `Retry-After` seconds");
     } else {

@@ -29,8 +29,8 @@ pub struct HttpOptions {
     /// Stripe accounts by organisation.
     pub stripe: Accounts,
     /// HubSpot portals by organisation.
-    pub portals: Portals,
-    /// How HubSpot is asked.
+    pub hubspot: Portals,
+    /// How the mirror there works.
     pub mirror: MirrorOptions,
     /// What signs travellers' tokens.
     pub jwt_secrets: JwtSecrets,
@@ -49,7 +49,7 @@ impl Default for HttpOptions {
             token_lifetime: Duration::from_secs(60 * 60),
             directory_max_age: Duration::from_secs(3),
             stripe: Accounts::default(),
-            portals: Portals::default(),
+            hubspot: Portals::default(),
             mirror: MirrorOptions::default(),
             jwt_secrets: JwtSecrets::default(),
             pay_seconds: 35 * 60,

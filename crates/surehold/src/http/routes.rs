@@ -17,6 +17,7 @@ use super::admin::{
 };
 use super::app::App;
 use super::error::ApiError;
+use super::hubspot::{cron, status as mirror_status, webhook as hubspot_webhook};
 use super::observe::{PanicAnswer, observe};
 use super::student::{batch_cancel, book, bookings, credits, login, sessions};
 use super::trips::{catalogue, checkout, create_booking, give_up, webhook};
@@ -143,6 +144,23 @@ fn experiences() -> Routes {
         .routes(routes!(slots::release_slot_seats))
 }
 
+/// The mirror at HubSpot: HubSpot's signature, the schedulers' secret, or an admin key.
+fn mirror() -> Routes {
+    OpenApiRouter::new()
+        // POST /webhooks/hubspot
+        .routes(routes!(hubspot_webhook::webhook_hubspot))
+        // POST /webhooks/hubspot/{org}
+        .routes(routes!(hubspot_webhook::webhook_hubspot_of_org))
+        // POST /api/admin/cron/batch-sync-hubspot, GET /api/admin/cron/batch-sync-hubspot
+        .routes(routes!(cron::batch_sync_hubspot, cron::batch_sync_hubspot_by_get))
+        // POST /api/admin/cron/batch-sync-hubspot/{org}, GET /api/admin/cron/batch-sync-hubspot/{org}
+        .routes(routes!(cron::batch_sync_hubspot_of_org, cron::batch_sync_hubspot_of_org_by_get))
+        // GET /api/admin/hubspot/status
+        .routes(routes!(mirror_status::hubspot_status))
+        // POST /api/admin/hubspot/parked/{kind}/{id}/retry
+        .routes(routes!(mirror_status::retry_parked))
+}
+
 /// Operators of the server: no key.
 fn operations() -> Routes {
     // GET /health/live, GET /health/ready, GET /metrics
@@ -156,6 +174,7 @@ fn all() -> Routes {
         .merge(trips())
         .merge(admin())
         .merge(experiences())
+        .merge(mirror())
         .merge(operations())
 }
 

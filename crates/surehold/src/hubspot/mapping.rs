@@ -32,7 +32,7 @@ impl Object {
     pub const ALL: [Object; 3] = [Object::Contact, Object::Session, Object::Booking];
 
     /// Its member of the file.
-    fn member(self) -> &'static str {
+    pub fn member(self) -> &'static str {
         match self {
             Object::Contact => "contacts",
             Object::Session => "sessions",

@@ -14,6 +14,8 @@ mod credits;
 mod error;
 mod lease;
 mod lookup;
+mod orgs;
+mod parked;
 mod properties;
 mod pull;
 mod push;
@@ -26,14 +28,14 @@ mod status;
 use std::sync::Arc;
 use std::time::Duration;
 
-
 pub use check::{CheckReport, Drift};
 pub use error::MirrorError;
 pub use lookup::{Found, LookedUp};
+pub use parked::Parkable;
 pub use pull::PullReport;
 pub use report::{Counts, SyncReport};
 pub use run::Progress;
-pub use setup::SetupReport;
+pub use setup::{Misfit, Part, SetupReport};
 pub use status::Status;
 
 use crate::desk::Desk;

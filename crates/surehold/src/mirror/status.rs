@@ -1,6 +1,6 @@
 //! How the mirror of an organisation stands.
 
-use super::{Mirror, MirrorError};
+use super::{Mirror, MirrorError, SyncReport};
 use crate::store::mirror::status::{self, Parked, Pending, Shortfall};
 use crate::store::mirror::syncs::{self, Sync};
 use crate::store::orgs::OrgRow;
@@ -49,5 +49,12 @@ impl Mirror {
             sync: syncs::find(&client, org.id).await?,
             calls_left_today: portal.and_then(|portal| portal.client.limiter().calls_left_today()),
         })
+    }
+}
+
+impl Status {
+    /// What became of the last run, if there was one.
+    pub fn last_report(&self) -> Option<SyncReport> {
+        serde_json::from_str(self.sync.report.as_deref()?).ok()
     }
 }

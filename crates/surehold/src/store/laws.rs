@@ -333,6 +333,60 @@ const LAWS: &[Law] = &[
                     OR p.expires_at IS DISTINCT FROM b.expires_at OR p.pay_until >= b.expires_at)",
         )],
     },
+    // As far as the database can tell; whether both sides agree is what `surehold sync --check` asks HubSpot.
+    Law {
+        law: 9,
+        name: "Mirror",
+        rule: "a mirrored row has one record at HubSpot, which is no other row's; a change of credits there counts once",
+        about: &["hubspot_links", "hubspot_credit_changes"],
+        checks: &[
+            found_by(
+                "hubspot_links",
+                "SELECT l.org_id, min(l.entity_id::text)::uuid, format('its record %s is that of %s rows of kind %s', l.hubspot_id,
+                                                                       count(*), l.entity)
+                 FROM hubspot_links l WHERE l.$org AND l.hubspot_id IS NOT NULL
+                 GROUP BY l.org_id, l.entity, l.hubspot_id HAVING count(*) > 1",
+            ),
+            found_by(
+                "hubspot_links",
+                "SELECT l.org_id, l.entity_id, format('is linked as a %s to the record %s, but does not exist', l.entity,
+                                                      coalesce(l.hubspot_id, '(none yet)'))
+                 FROM hubspot_links l
+                 LEFT JOIN bookings b ON b.org_id = l.org_id AND b.id = l.entity_id AND l.entity = 'booking'
+                 LEFT JOIN slots s ON s.org_id = l.org_id AND s.id = l.entity_id AND l.entity = 'slot'
+                 LEFT JOIN contacts c ON c.org_id = l.org_id AND c.id = l.entity_id AND l.entity = 'contact'
+                 WHERE l.$org AND coalesce(b.id, s.id, c.id) IS NULL",
+            ),
+            found_by(
+                "hubspot_links",
+                "SELECT l.org_id, l.entity_id, format('HubSpot is said to have version %s, but the %s is at version %s',
+                                                      l.pushed_version, l.entity, coalesce(b.version, s.version, c.version))
+                 FROM hubspot_links l
+                 LEFT JOIN bookings b ON b.org_id = l.org_id AND b.id = l.entity_id AND l.entity = 'booking'
+                 LEFT JOIN slots s ON s.org_id = l.org_id AND s.id = l.entity_id AND l.entity = 'slot'
+                 LEFT JOIN (
+                     SELECT c.org_id, c.id, c.version + coalesce(sum(v.version), 0) AS version
+                     FROM contacts c LEFT JOIN credit_balances v ON v.org_id = c.org_id AND v.contact_id = c.id
+                     WHERE c.$org GROUP BY c.org_id, c.id
+                 ) c ON c.org_id = l.org_id AND c.id = l.entity_id AND l.entity = 'contact'
+                 WHERE l.$org AND l.pushed_version > coalesce(b.version, s.version, c.version)",
+            ),
+            // A change is noted after its entry, so an entry may be ahead of its change for a moment; never the other way.
+            found_by(
+                "hubspot_credit_changes",
+                "SELECT h.org_id, h.contact_id, format('%s changes of %s at HubSpot were counted, but its entries are %s', h.n, h.kind,
+                                                       coalesce(e.n, 0))
+                 FROM (
+                     SELECT org_id, contact_id, kind, count(*) AS n FROM hubspot_credit_changes
+                     WHERE $org AND applied <> 0 GROUP BY org_id, contact_id, kind
+                 ) h LEFT JOIN (
+                     SELECT org_id, contact_id, kind, count(*) AS n FROM credit_entries
+                     WHERE $org AND reason = 'hubspot' GROUP BY org_id, contact_id, kind
+                 ) e ON e.org_id = h.org_id AND e.contact_id = h.contact_id AND e.kind = h.kind
+                 WHERE h.n > coalesce(e.n, 0)",
+            ),
+        ],
+    },
 ];
 
 /// What a check sets before it asks. Its joins are of whole tables: with statistics from a table's first rows the

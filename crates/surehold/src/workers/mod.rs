@@ -1,6 +1,8 @@
 //! Work that goes on beside requests. Workers change seats, credits and bookings only through the desk.
 
 pub mod expired_holds;
+pub mod hubspot;
+mod hubspot_metrics;
 pub mod payments;
 pub mod session_cancellation;
 

@@ -89,7 +89,7 @@ fn a_newcomers_first_minutes_and_a_hard_end() {
     let mut demo = Demo::start(&data_dir);
     let doctor = demo.run(&["doctor"]);
     assert!(doctor.status.success(), "{}", text(&doctor));
-    assert!(text(&doctor).contains("All 8 laws hold."), "{}", text(&doctor));
+    assert!(text(&doctor).contains("All 9 laws hold."), "{}", text(&doctor));
 
     // A second server on the folder is refused; a clean end stops the database, too.
     let second = demo.run(&["serve", "--listen", "127.0.0.1:0"]);

@@ -24,6 +24,12 @@ pub struct EnvFile {
     pub stripe_secret_key: Option<SecretString>,
     /// SUREHOLD_STRIPE_WEBHOOK_SECRET
     pub stripe_webhook_secret: Option<SecretString>,
+    /// SUREHOLD_HUBSPOT_API_BASE: where the demo's simulator of HubSpot is, if the school is mirrored there.
+    pub hubspot_api_base: Option<String>,
+    /// SUREHOLD_HUBSPOT_ACCESS_TOKEN
+    pub hubspot_access_token: Option<SecretString>,
+    /// SUREHOLD_HUBSPOT_CLIENT_SECRET
+    pub hubspot_client_secret: Option<SecretString>,
 }
 
 impl EnvFile {
@@ -46,6 +52,9 @@ impl EnvFile {
                 "SUREHOLD_STRIPE_API_BASE" => file.stripe_api_base = Some(value),
                 "SUREHOLD_STRIPE_SECRET_KEY" => file.stripe_secret_key = Some(SecretString::from(value)),
                 "SUREHOLD_STRIPE_WEBHOOK_SECRET" => file.stripe_webhook_secret = Some(SecretString::from(value)),
+                "SUREHOLD_HUBSPOT_API_BASE" => file.hubspot_api_base = Some(value),
+                "SUREHOLD_HUBSPOT_ACCESS_TOKEN" => file.hubspot_access_token = Some(SecretString::from(value)),
+                "SUREHOLD_HUBSPOT_CLIENT_SECRET" => file.hubspot_client_secret = Some(SecretString::from(value)),
                 "DATABASE_URL" => file.database_url = Some(SecretString::from(value)),
                 _ => {}
             }
@@ -68,6 +77,9 @@ impl EnvFile {
         line("SUREHOLD_STRIPE_API_BASE", self.stripe_api_base.as_deref());
         line("SUREHOLD_STRIPE_SECRET_KEY", self.stripe_secret_key.as_ref().map(|k| k.expose_secret()));
         line("SUREHOLD_STRIPE_WEBHOOK_SECRET", self.stripe_webhook_secret.as_ref().map(|k| k.expose_secret()));
+        line("SUREHOLD_HUBSPOT_API_BASE", self.hubspot_api_base.as_deref());
+        line("SUREHOLD_HUBSPOT_ACCESS_TOKEN", self.hubspot_access_token.as_ref().map(|k| k.expose_secret()));
+        line("SUREHOLD_HUBSPOT_CLIENT_SECRET", self.hubspot_client_secret.as_ref().map(|k| k.expose_secret()));
 
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;

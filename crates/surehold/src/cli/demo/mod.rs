@@ -1,5 +1,6 @@
 //! `surehold demo`
 
+mod crm;
 mod env_file;
 mod experiences;
 mod pay;
@@ -20,6 +21,7 @@ use crate::store::api_keys::{self, Role};
 use crate::store::demo::next_session;
 use crate::store::orgs::{self, OrgRow};
 use crate::store::provision::{NewOrg, create_org};
+use crm::Crm;
 use experiences::SampleSlot;
 use pay::Till;
 
@@ -32,7 +34,8 @@ const SLUG: &str = "demo";
 #[command(after_help = "\
 Runs a private PostgreSQL in --data-dir with a sample school in it: sessions in several cities, a few students \
 with credits, two API keys, and a few experiences of a trips marketplace, paid at a stand-in for Stripe that it \
-starts too (give --stripe-secret-key to use Stripe itself). Starting again on the same folder goes on where you left; delete the folder to \
+starts too (give --stripe-secret-key to use Stripe itself). The school is mirrored within seconds to a stand-in for HubSpot, \
+whose page lists its records (give --hubspot-access-token to use a portal of yours). Starting again on the same folder goes on where you left; delete the folder to \
 start afresh. DATABASE_URL is ignored, so that no other database gets sample rows; --database-url and \
 SUREHOLD_DATABASE_URL are not.
 
@@ -46,9 +49,10 @@ pub struct DemoArgs {
 
 pub async fn run(mut args: DemoArgs) -> anyhow::Result<ExitCode> {
     let till = Till::start(&mut args.server.stripe).await?;
+    let crm = Crm::start(&mut args.server).await?;
     let prepared = async {
         let server = Server::prepare(&args.common, &args.server, args.common.surehold_database_url(), true).await?;
-        match set_up(&server, &args.common, till.as_ref()).await {
+        match set_up(&server, &args, till.as_ref(), crm.as_ref()).await {
             Ok(()) => Ok(server),
             Err(error) => {
                 server.store.close();
@@ -64,7 +68,7 @@ pub async fn run(mut args: DemoArgs) -> anyhow::Result<ExitCode> {
     server.run().await
 }
 
-async fn set_up(server: &Server, common: &Common, till: Option<&Till>) -> anyhow::Result<()> {
+async fn set_up(server: &Server, args: &DemoArgs, till: Option<&Till>, crm: Option<&Crm>) -> anyhow::Result<()> {
     if let Some(till) = till {
         till.serve(&server.url());
     }
@@ -72,10 +76,13 @@ async fn set_up(server: &Server, common: &Common, till: Option<&Till>) -> anyhow
     let org = organisation(&mut client).await?;
     sample::fill(&client, &server.desk, &org).await?;
     let evening = experiences::fill(&client, &server.desk, &org).await?;
-    let env = env_file(&client, &org, server, &common.data_dir, till).await?;
-    let path = EnvFile::path(&common.data_dir);
+    if let Some(crm) = crm {
+        crm.serve(&client, server, &args.server, &org).await?;
+    }
+    let env = env_file(&client, &org, server, &args.common.data_dir, till, crm).await?;
+    let path = EnvFile::path(&args.common.data_dir);
     env.write(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    welcome(&client, &org, server, &path, &evening).await
+    welcome(&client, &org, server, &path, &evening, crm).await
 }
 
 async fn organisation(client: &mut Client) -> anyhow::Result<OrgRow> {
@@ -100,6 +107,7 @@ async fn env_file(
     server: &Server,
     data_dir: &Path,
     till: Option<&Till>,
+    crm: Option<&Crm>,
 ) -> anyhow::Result<EnvFile> {
     let before = EnvFile::read(&EnvFile::path(data_dir)).unwrap_or_default();
     Ok(EnvFile {
@@ -110,6 +118,9 @@ async fn env_file(
         stripe_api_base: till.map(|till| till.url().to_owned()),
         stripe_secret_key: till.map(|till| SecretString::from(till.key.clone())),
         stripe_webhook_secret: till.map(|till| SecretString::from(till.webhook_secret.clone())),
+        hubspot_api_base: crm.map(|crm| crm.url().to_owned()),
+        hubspot_access_token: crm.map(|crm| SecretString::from(format!("{SLUG}={}", crm.token))),
+        hubspot_client_secret: crm.map(|crm| SecretString::from(format!("{SLUG}={}", crm.client_secret))),
     })
 }
 
@@ -134,6 +145,7 @@ async fn welcome(
     server: &Server,
     env: &Path,
     evening: &SampleSlot,
+    crm: Option<&Crm>,
 ) -> anyhow::Result<()> {
     let url = server.url();
     let data_dir = env.parent().unwrap_or(env);
@@ -173,6 +185,21 @@ async fn welcome(
         evening.experience_id,
         evening.slot_id,
     ));
+    if let Some(crm) = crm {
+        let (student_id, email) = crm::CRM_STUDENT;
+        say(format!(
+            "  # HubSpot's records, mirrored within seconds: open {crm} in a browser\n\n  \
+             # a student whom only HubSpot knows logs in; a second time she is known here\n  \
+             curl -s $SUREHOLD_URL/api/user/login -H 'Content-Type: application/json' \\\n    \
+             -d '{{\"student_id\":\"{student_id}\",\"email\":\"{email}\"}}'\n\n  \
+             # what waits for HubSpot; both sides compared, row by row\n  \
+             {status}\n  \
+             (set -a; . {env}; {check})\n",
+            crm = crm.url(),
+            status = hint_at(data_dir, "sync status"),
+            check = hint_at(data_dir, "sync --check"),
+        ));
+    }
     say(format!(
         "  # ten students, one seat\n  {storm}\n\n  \
          # fifty travellers, too few seats, and a Stripe whose webhooks get lost\n  {trips}\n\n  \

@@ -13,7 +13,8 @@ use crate::store::StoreError;
 
 const BEGIN: &str = "INSERT INTO hubspot_syncs (org_id) VALUES ($1) ON CONFLICT (org_id) DO NOTHING";
 // The database's clock is everybody's.
-const TAKE: &str = "UPDATE hubspot_syncs SET lease_holder = $2, lease_until = clock_timestamp() + make_interval(secs => $3)
+const TAKE: &str =
+    "UPDATE hubspot_syncs SET lease_holder = $2, lease_until = clock_timestamp() + make_interval(secs => $3)
     WHERE org_id = $1 AND (lease_holder = $2 OR lease_until IS NULL OR lease_until < clock_timestamp())";
 const GIVE_BACK: &str = "UPDATE hubspot_syncs SET lease_until = NULL WHERE org_id = $1 AND lease_holder = $2";
 const STARTED: &str = "UPDATE hubspot_syncs SET started_at = now() WHERE org_id = $1";

@@ -36,10 +36,13 @@ async fn the_document_describes_what_every_route_takes_and_gives() {
             let schema = &body["content"]["application/json"]["schema"];
             let members = schema["$ref"].as_str().map(|reference| document.pointer(&reference[1..]).unwrap());
             let members = members.unwrap_or(schema);
-            assert!(members["properties"].is_object() || members["example"].is_object(), "{name}: a body of what?");
+            let is_described = ["properties", "example", "items"].iter().any(|part| members[part].is_object());
+            assert!(is_described, "{name}: a body of what?");
         } else {
             let takes = name.starts_with("post ") || name.starts_with("patch ");
-            assert!(!takes || name.ends_with("/test-orgs"), "{name} says nothing of its body");
+            let without = ["/test-orgs", "/cron/batch-sync-hubspot", "/cron/batch-sync-hubspot/{org}", "/retry"];
+            let is_one = without.iter().any(|end| name.ends_with(end));
+            assert!(!takes || is_one, "{name} says nothing of its body");
         }
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             assert!(parameter["schema"].is_object(), "{name}: {parameter}");

@@ -1,3 +1,8 @@
-//! The mirror at HubSpot, against a stand-in for it.
+//! The mirror at HubSpot.
 
+mod cli;
+mod cron;
 mod lookup;
+mod setup;
+mod status;
+mod webhook;

@@ -5,108 +5,88 @@ use std::time::Duration;
 use clap::Parser;
 use surehold::desk::DeskOptions;
 use surehold::http::HttpOptions;
-use surehold::hubspot::shape::Shape;
-use surehold::hubspot::{HubSpotArgs, Mapping, Object, Portals};
-use surehold::mirror::MirrorOptions;
+use surehold::hubspot::{HubSpotArgs, Portals};
+use surehold::mirror::{Mirror, MirrorOptions};
 use surehold::store::orgs::{self, OrgRow};
-use surehold_simulators::hubspot::{CONTACTS, Limits, Options, Property, PropertyKind, Simulator};
+use surehold_simulators::hubspot::{Limits, Options, Retry, Simulator};
 
-use super::api::{Api, Student, unlimited};
+use super::api::{Api, unlimited};
 
 pub const TOKEN: &str = "pat-test-of-the-tests";
-pub const CLIENT_SECRET: &str = "client-secret-of-the-tests";
+pub const CLIENT_SECRET: &str = "00000000-0000-0000-0000-000000000000";
+pub const CRON_SECRET: &str = "cron-secret-of-the-tests";
 
-/// Calls, as the stand-in counts them.
-pub const SEARCH: &str = "POST /crm/objects/{type}/search";
-pub const READ: &str = "GET /crm/objects/{type}/{id}";
-
-/// A school, its service, and its HubSpot.
+/// A school, its service, its HubSpot, and a mirror of its own between them.
 pub struct MirroredSchool {
     pub api: Api,
     pub hubspot: Simulator,
+    pub mirror: Mirror,
+    pub org: OrgRow,
 }
 
-impl MirroredSchool {
-    pub async fn open() -> MirroredSchool {
-        MirroredSchool::with(|_| {}).await
-    }
-
-    /// With settings of the service as `change` leaves them.
-    pub async fn with(change: impl FnOnce(&mut HttpOptions)) -> MirroredSchool {
-        let hubspot = hubspot().await;
-        let url = hubspot.base_url().to_owned();
-        MirroredSchool::reached_at(&url, hubspot, change).await
-    }
-
-    /// A school that finds its HubSpot at another address, where something stands in between. HubSpot may take its time,
-    /// however slow this machine is.
-    pub async fn reached_at(url: &str, hubspot: Simulator, change: impl FnOnce(&mut HttpOptions)) -> MirroredSchool {
-        let mirror = MirrorOptions { lookup_time_max: Duration::from_secs(60), ..MirrorOptions::default() };
-        let mut options = HttpOptions { portals: portals(url), mirror, ..unlimited() };
-        change(&mut options);
-        let api = Api::with(DeskOptions::default(), options).await;
-        MirroredSchool { api, hubspot }
-    }
-
-    /// Somebody whom only HubSpot knows so far; `values` are the credits and whatever else there is. Also says what
-    /// HubSpot calls the student.
-    pub fn newcomer(&self, student_id: &str, values: &[(&str, &str)]) -> (Student, String) {
-        let email = format!("{}@example.org", student_id.to_lowercase());
-        let names = [("student_id", student_id), ("email", &email), ("firstname", "Test"), ("lastname", student_id)];
-        let record = self.hubspot.create(CONTACTS, &[&names[..], values].concat()).unwrap();
-        // What has an id is who we know; a newcomer has none yet.
-        (Student { id: uuid::Uuid::nil(), student_id: student_id.to_owned(), email }, record.id())
-    }
-
-    /// How often HubSpot was searched, and how often a record was read there.
-    pub fn lookups(&self) -> (u64, u64) {
-        (self.hubspot.request_count(SEARCH), self.hubspot.request_count(READ))
-    }
-
-    /// The school's row.
-    pub async fn org(&self) -> OrgRow {
-        orgs::by_slug(&self.api.school.db.owner().await, "school").await.unwrap().unwrap()
-    }
-}
-
-/// A stand-in for HubSpot with all properties that we need, whose search knows everything at once.
-pub async fn hubspot() -> Simulator {
-    let options = Options {
+/// How the stand-in for HubSpot runs in tests: on a free port, without limits, with a search that is never late.
+pub fn hubspot_options() -> Options {
+    Options {
         listen: ([127, 0, 0, 1], 0).into(),
         token: TOKEN.to_owned(),
         limits: Limits::none(),
         search_delay: Duration::ZERO,
+        retry: Retry { first: Duration::from_millis(2), longest: Duration::from_millis(50) },
         ..Options::default()
-    };
-    let simulator = Simulator::start(options).await.unwrap();
-    let mapping = Mapping::default();
-    for object in Object::ALL {
-        for planned in mapping.properties(object) {
-            let property = match planned.shape {
-                Shape::Text => Property::text(&planned.name),
-                Shape::Unique => Property::unique(&planned.name),
-                Shape::Number => Property::of_kind(&planned.name, PropertyKind::Number),
-                Shape::Date => Property::of_kind(&planned.name, PropertyKind::Date),
-                Shape::DateTime => Property::of_kind(&planned.name, PropertyKind::DateTime),
-                Shape::Bool => Property::of_kind(&planned.name, PropertyKind::Bool),
-            };
-            let is_theirs = ["email", "firstname", "lastname"].contains(&planned.name.as_str());
-            if object != Object::Contact || !is_theirs {
-                simulator.define(mapping.object_type(object), property).unwrap();
-            }
-        }
     }
-    simulator
 }
 
-/// One portal for the only organisation.
-pub fn portals(api_base: &str) -> Portals {
+/// The portals that a command line names.
+pub fn portals(flags: &[&str]) -> Portals {
+    // The last of several wins.
     #[derive(Parser)]
-    struct Settings {
+    #[command(args_override_self = true)]
+    struct Args {
         #[command(flatten)]
         hubspot: HubSpotArgs,
     }
-    let mut settings = Settings::parse_from(["tests"]);
-    settings.hubspot.use_portal(TOKEN, CLIENT_SECRET, api_base);
-    settings.hubspot.portals().unwrap()
+    let args = Args::try_parse_from(std::iter::once("tests").chain(flags.iter().copied())).unwrap();
+    args.hubspot.portals().unwrap()
+}
+
+/// The flags that name a stand-in as everybody's portal.
+pub fn flags(hubspot: &Simulator) -> Vec<String> {
+    let flags = [
+        ("--hubspot-access-token", TOKEN),
+        ("--hubspot-client-secret", CLIENT_SECRET),
+        ("--cron-secret", CRON_SECRET),
+        ("--hubspot-api-base", hubspot.base_url()),
+        ("--hubspot-calls-per-10s", "250"),
+    ];
+    flags.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value.to_owned()]).collect()
+}
+
+/// The portal of everybody: a stand-in, with these flags besides its own.
+pub fn portals_at(hubspot: &Simulator, more: &[&str]) -> Portals {
+    let flags = flags(hubspot);
+    portals(&flags.iter().map(String::as_str).chain(more.iter().copied()).collect::<Vec<_>>())
+}
+
+impl MirroredSchool {
+    /// A school whose portal has everything that it needs.
+    pub async fn open() -> MirroredSchool {
+        let school = MirroredSchool::with(&[], |_| {}).await;
+        assert!(school.mirror.set_up(&school.org, false).await.unwrap().misfits.is_empty());
+        school
+    }
+
+    /// A school whose portal is as HubSpot gives it; with more flags, and settings of the service as `change` leaves them.
+    pub async fn with(more: &[&str], change: impl FnOnce(&mut HttpOptions)) -> MirroredSchool {
+        let hubspot = Simulator::start(hubspot_options()).await.unwrap();
+        // An HTTP client of our own needs it; another test may have done so.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let portals = portals_at(&hubspot, more);
+        let mut http = HttpOptions { hubspot: portals.clone(), ..unlimited() };
+        change(&mut http);
+        let api = Api::with(DeskOptions::default(), http).await;
+        let (store, desk) = (api.school.store.clone(), api.school.desk.clone());
+        let org = orgs::by_slug(&*store.read().await.unwrap(), "school").await.unwrap().unwrap();
+        let mirror = Mirror::new(store, desk, portals, MirrorOptions::default());
+        MirroredSchool { api, hubspot, mirror, org }
+    }
 }

@@ -1,0 +1,118 @@
+//! The demo's stand-in for HubSpot: the school is mirrored within seconds, and a student who is known only there can
+//! log in.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::Context;
+use surehold_simulators::hubspot::{CONTACTS, Limits, Options, Simulator, Webhook};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use super::SLUG;
+use crate::cli::server::Server;
+use crate::config::ServerOptions;
+use crate::hubspot::{Mapping, Object};
+use crate::mirror::{Mirror, MirrorOptions};
+use crate::store::demo;
+use crate::store::orgs::OrgRow;
+
+/// How often the demo mirrors, unless it was told otherwise.
+const SYNC_EVERY: Duration = Duration::from_secs(3);
+/// What the setting says if nobody says otherwise.
+const USUAL_SYNC_EVERY: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// The student whom only HubSpot knows at first.
+pub const CRM_STUDENT: (&str, &str) = ("1588888", "noor.haddad@example.org");
+/// What HubSpot says of her.
+const CRM_STUDENT_IS: &[(&str, &str)] = &[
+    ("student_id", CRM_STUDENT.0),
+    ("email", CRM_STUDENT.1),
+    ("firstname", "Noor"),
+    ("lastname", "Haddad"),
+    ("cs_credits", "2"),
+    ("shared_mock_credits", "1"),
+];
+
+/// A stand-in that listens on this machine only. It forgets everything when it stops.
+pub struct Crm {
+    simulator: Simulator,
+    /// Its access token, for the sample school only.
+    pub token: String,
+    /// What signs its webhooks.
+    pub client_secret: String,
+}
+
+impl Crm {
+    /// Starts it and makes it the server's portal, unless a portal was given.
+    pub async fn start(options: &mut ServerOptions) -> anyhow::Result<Option<Crm>> {
+        let args = &mut options.hubspot;
+        if args.is_given() {
+            return Ok(None);
+        }
+        let token = format!("pat-test-{}", Uuid::new_v4());
+        let client_secret = Uuid::new_v4().to_string();
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        // More than the server takes by itself, so that setting up can never be what meets the limit.
+        let limits = Limits::professional();
+        let simulator = Simulator::start(Options { listen, token: token.clone(), limits, ..Options::default() }).await;
+        let simulator = simulator.context("cannot start the stand-in for HubSpot")?;
+        // Other organisations in the same folder have none.
+        args.use_portal(&format!("{SLUG}={token}"), &format!("{SLUG}={client_secret}"), simulator.base_url());
+        // Names of another portal would not be those of the stand-in.
+        args.hubspot_mapping = None;
+        if args.hubspot_sync_every == USUAL_SYNC_EVERY {
+            args.hubspot_sync_every = SYNC_EVERY;
+        }
+        Ok(Some(Crm { simulator, token, client_secret }))
+    }
+
+    /// Makes it the portal of the sample school: with our properties, a student of its own, and webhooks. What was
+    /// mirrored to the stand-in of last time is mirrored anew.
+    pub async fn serve(
+        &self,
+        client: &Client,
+        server: &Server,
+        options: &ServerOptions,
+        org: &OrgRow,
+    ) -> anyhow::Result<()> {
+        let portals = options.hubspot.portals()?;
+        let mirror = Mirror::new(server.store.clone(), server.desk.clone(), portals, MirrorOptions::default());
+        mirror.set_up(org, false).await.context("cannot set the stand-in for HubSpot up")?;
+        demo::mirror_anew(client, org.id).await?;
+        // Whom we know is not made again: she would be bought her credits twice.
+        if !demo::has_student(client, org.id, CRM_STUDENT.0).await? {
+            let made = self.simulator.create(CONTACTS, CRM_STUDENT_IS);
+            made.map_err(|error| {
+                anyhow::anyhow!("the stand-in for HubSpot takes no sample student: {}", error.message)
+            })?;
+        }
+        let mapping = Mapping::default();
+        let credits = mapping.contacts.credits.values().map(|names| names.property.clone());
+        self.simulator.set_webhook(Some(Webhook {
+            object_types: vec![mapping.object_type(Object::Contact).to_owned()],
+            properties: credits.collect(),
+            ..Webhook::new(format!("{}/webhooks/hubspot/{SLUG}", server.url()), self.client_secret.clone())
+        }));
+        Ok(())
+    }
+
+    /// Where its API and its page are.
+    pub fn url(&self) -> &str {
+        self.simulator.base_url()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The stand-in has what our set-up makes, under our names for it.
+    #[test]
+    fn the_sample_student_has_the_names_of_the_usual_portal() {
+        let names: Vec<String> = Mapping::default().properties(Object::Contact).into_iter().map(|p| p.name).collect();
+        for (name, _) in CRM_STUDENT_IS {
+            assert!(names.iter().any(|known| known == name), "{name}");
+        }
+    }
+}
