@@ -9,7 +9,7 @@ mod key;
 mod migrate;
 mod org;
 mod output;
-mod progress;
+pub(crate) mod progress;
 mod reconcile;
 mod serve;
 mod server;

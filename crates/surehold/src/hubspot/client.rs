@@ -90,6 +90,11 @@ impl HubSpot {
         HubSpot { priority, ..self.clone() }
     }
 
+    /// How long a call may take, at most.
+    pub fn call_time_max(&self) -> Duration {
+        self.call_time_max
+    }
+
     /// What all calls pass; it also knows what HubSpot said about its limits last.
     pub fn limiter(&self) -> &Limiter {
         &self.limiter

@@ -68,6 +68,11 @@ pub struct HubSpotArgs {
     #[arg(long, env = "SUREHOLD_HUBSPOT_ASSOCIATIONS_PER_10S", default_value = "100", value_name = "N", value_parser = associations)]
     pub hubspot_associations_per_10s: u16,
 
+    /// How long a call to HubSpot may take, in seconds. When a server dies, others mirror its organisations after so long
+    /// and a little more.
+    #[arg(long, env = "SUREHOLD_HUBSPOT_TIMEOUT", default_value = "30", value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=120))]
+    pub hubspot_timeout: u16,
+
     /// JSON file with what types, properties and associations are called at the portal, where that differs from the
     /// exam school's. With a portal per organisation: slug=FILE,slug2=FILE.
     #[arg(long, env = "SUREHOLD_HUBSPOT_MAPPING", value_name = "FILE")]
@@ -158,7 +163,8 @@ impl HubSpotArgs {
             associations: usize::from(self.hubspot_associations_per_10s),
             ..LimiterOptions::default()
         };
-        let options = HubSpotOptions { api_base, objects_path, ..HubSpotOptions::default() };
+        let call_time_max = Duration::from_secs(u64::from(self.hubspot_timeout));
+        let options = HubSpotOptions { api_base, objects_path, call_time_max, ..HubSpotOptions::default() };
         // One HTTP client for all portals; its own token is replaced in each.
         let client =
             HubSpot::new(SecretString::from(String::new()), &options, Limiter::new(&limits)).context(BASE_SETTING)?;

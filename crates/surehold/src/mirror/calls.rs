@@ -39,7 +39,7 @@ impl Mirror {
         work: impl AsyncFnOnce(&Calls<'_>) -> Result<T, MirrorError>,
     ) -> Result<T, MirrorError> {
         let portal = self.portal_needed(org)?;
-        let lease = self.lease(org.id).await?;
+        let lease = self.lease(org.id, portal.client.call_time_max()).await?;
         let result = work(&Calls { mirror: self, org, portal: &portal, lease: &lease }).await;
         // If this fails, the lease ends by itself.
         let _ = lease.give_back().await;

@@ -5,37 +5,36 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::{Mirror, MirrorError};
 use crate::store::mirror::syncs;
 
-/// How much longer a lease is than the longest call.
-const SPARE: Duration = Duration::from_secs(5);
+/// How much longer a lease is than the longest call, at most: so often it is prolonged.
+const SPARE_MAX: Duration = Duration::from_secs(5);
 
 /// A lease that is held.
 pub(super) struct Lease<'a> {
     mirror: &'a Mirror,
     org_id: Uuid,
     holder: Uuid,
+    /// How long a call may take.
+    call_time_max: Duration,
     /// By this machine's clock, counted from before the database was asked: never later than the truth.
-    until: tokio::sync::Mutex<Instant>,
+    until: Mutex<Instant>,
 }
 
 impl Mirror {
     /// Takes the lease of an organisation.
-    pub(super) async fn lease(&self, org_id: Uuid) -> Result<Lease<'_>, MirrorError> {
+    pub(super) async fn lease(&self, org_id: Uuid, call_time_max: Duration) -> Result<Lease<'_>, MirrorError> {
         // Two runs of one process are two holders.
-        let holder = Uuid::now_v7();
-        let lease = Lease { mirror: self, org_id, holder, until: tokio::sync::Mutex::new(Instant::now()) };
+        let (holder, until) = (Uuid::now_v7(), Mutex::new(Instant::now()));
+        let lease = Lease { mirror: self, org_id, holder, call_time_max, until };
         match lease.hold().await {
             Err(MirrorError::LeaseLost) => Err(MirrorError::Busy),
             held => held.map(|()| lease),
         }
-    }
-
-    fn lease_length(&self) -> Duration {
-        self.options.call_time_max * 2 + SPARE
     }
 }
 
@@ -43,10 +42,10 @@ impl Lease<'_> {
     /// Makes sure that a call may go out now. Prolongs the lease where that is needed.
     pub async fn hold(&self) -> Result<(), MirrorError> {
         let mut until = self.until.lock().await;
-        if until.saturating_duration_since(Instant::now()) > self.mirror.options.call_time_max + SPARE / 2 {
+        if until.saturating_duration_since(Instant::now()) > self.call_time_max {
             return Ok(());
         }
-        let (asked, length) = (Instant::now(), self.mirror.lease_length());
+        let (asked, length) = (Instant::now(), self.call_time_max + SPARE_MAX.min(self.call_time_max));
         let client = self.mirror.store.read().await?;
         if !syncs::take_lease(&client, self.org_id, self.holder, length).await? {
             return Err(MirrorError::LeaseLost);

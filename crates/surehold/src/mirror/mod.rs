@@ -49,8 +49,6 @@ pub const PRINCIPAL: &str = "system:hubspot";
 /// How the mirror works.
 #[derive(Debug, Clone, Copy)]
 pub struct MirrorOptions {
-    /// How long a call may take, at most: the lease outlives every call that is sent under it.
-    pub call_time_max: Duration,
     /// How long a student who is not known yet may be looked for.
     pub lookup_time_max: Duration,
     /// How long it is remembered that HubSpot does not know a student either.
@@ -60,7 +58,6 @@ pub struct MirrorOptions {
 impl Default for MirrorOptions {
     fn default() -> MirrorOptions {
         MirrorOptions {
-            call_time_max: Duration::from_secs(30),
             lookup_time_max: Duration::from_secs(2),
             unknown_for: Duration::from_secs(30),
         }

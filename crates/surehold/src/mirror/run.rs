@@ -65,11 +65,7 @@ impl Mirror {
     }
 }
 
-pub(super) async fn run(
-    calls: &Calls<'_>,
-    report: &mut SyncReport,
-    progress: &dyn Progress,
-) -> Result<(), MirrorError> {
+pub(super) async fn run(calls: &Calls<'_>, report: &mut SyncReport, progress: &dyn Progress) -> Result<(), MirrorError> {
     let org_id = calls.org.id;
     let store = &calls.mirror.store;
     changes::notice(&*store.report().await?, org_id).await?;

@@ -3,7 +3,7 @@
 //! Noticing compares versions, so a row may be noticed any number of times. That is needed: ids of the journal are in
 //! the order in which they were made, not in that of their commits, so its end is read again each time.
 
-use deadpool_postgres::Object;
+use deadpool_postgres::ClientWrapper;
 use uuid::Uuid;
 
 use crate::store::StoreError;
@@ -73,8 +73,9 @@ const SWEEP_CONTACTS: &str = notice!(
         WHERE v.org_id = c.org_id AND v.contact_id = c.id)
      FROM contacts c WHERE c.org_id = $1 AND c.id > $2 AND c.id <= $3"
 );
-const SWEEP_SLOTS: &str =
-    notice!("SELECT s.org_id, 'slot', s.id, s.version FROM slots s WHERE s.org_id = $1 AND s.id > $2 AND s.id <= $3");
+const SWEEP_SLOTS: &str = notice!(
+    "SELECT s.org_id, 'slot', s.id, s.version FROM slots s WHERE s.org_id = $1 AND s.id > $2 AND s.id <= $3"
+);
 const SWEEP_BOOKINGS: &str = notice!(
     "SELECT b.org_id, 'booking', b.id, b.version FROM bookings b WHERE b.org_id = $1 AND b.id > $2 AND b.id <= $3
      AND b.status NOT IN ('pending_payment', 'processing', 'expired')"
@@ -87,25 +88,13 @@ const ENDS: [&str; 3] = [
 
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[
-    BOOKINGS,
-    CONTACTS,
-    SLOTS,
-    NAMES,
-    CHUNK_END,
-    LAST,
-    ACTIVATED,
-    CURSOR,
-    SWEEP_CONTACTS,
-    SWEEP_SLOTS,
-    SWEEP_BOOKINGS,
-    ENDS[0],
-    ENDS[1],
-    ENDS[2],
+    BOOKINGS, CONTACTS, SLOTS, NAMES, CHUNK_END, LAST, ACTIVATED, CURSOR, SWEEP_CONTACTS, SWEEP_SLOTS, SWEEP_BOOKINGS,
+    ENDS[0], ENDS[1], ENDS[2],
 ];
 
 /// Notices everything that the journal tells since the last time; without a last time, every row. Says how many links
 /// were changed.
-pub async fn notice(client: &Object, org_id: Uuid) -> Result<u64, StoreError> {
+pub async fn notice(client: &ClientWrapper, org_id: Uuid) -> Result<u64, StoreError> {
     let cursor: Option<Uuid> = client
         .query_opt("SELECT journal_cursor FROM hubspot_syncs WHERE org_id = $1", &[&org_id])
         .await?
@@ -137,7 +126,7 @@ pub async fn notice(client: &Object, org_id: Uuid) -> Result<u64, StoreError> {
 }
 
 /// Notices every row that is newer than what was seen of it.
-pub async fn sweep(client: &Object, org_id: Uuid) -> Result<u64, StoreError> {
+pub async fn sweep(client: &ClientWrapper, org_id: Uuid) -> Result<u64, StoreError> {
     let mut noticed = 0;
     for (ends, sql) in ENDS.into_iter().zip([SWEEP_CONTACTS, SWEEP_SLOTS, SWEEP_BOOKINGS]) {
         let mut from = Uuid::nil();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use deadpool_postgres::Object;
+use deadpool_postgres::ClientWrapper;
 use jiff::{SignedDuration, Timestamp};
 use surehold_core::rows::Entity;
 use tokio_postgres::error::SqlState;
@@ -42,13 +42,11 @@ pub const TRIES_MAX: i32 = 6;
 /// How long a row waits after its first refusal; twice as long after each further one.
 pub const RETRY_AFTER: Duration = Duration::from_secs(60);
 
-const PUSHED: &str =
-    "UPDATE hubspot_links l SET hubspot_id = u.hubspot_id, pushed_version = u.version, pushed_at = u.read_at,
+const PUSHED: &str = "UPDATE hubspot_links l SET hubspot_id = u.hubspot_id, pushed_version = u.version, pushed_at = u.read_at,
         failures = 0, retry_at = NULL, parked_at = NULL, problem = NULL, correlation_id = NULL
     FROM unnest($3::uuid[], $4::text[], $5::int8[], $6::timestamptz[]) AS u(id, hubspot_id, version, read_at)
     WHERE l.org_id = $1 AND l.entity = $2 AND l.entity_id = u.id";
-const REFUSED: &str =
-    "UPDATE hubspot_links l SET failures = l.failures + 1, problem = u.problem, correlation_id = u.correlation_id,
+const REFUSED: &str = "UPDATE hubspot_links l SET failures = l.failures + 1, problem = u.problem, correlation_id = u.correlation_id,
         retry_at = now() + make_interval(secs => $7) * power(2, least(l.failures, 20)),
         parked_at = CASE WHEN u.is_final OR l.failures + 1 >= $8 THEN now() END
     FROM unnest($3::uuid[], $4::text[], $5::text[], $6::bool[]) AS u(id, problem, correlation_id, is_final)
@@ -61,8 +59,7 @@ const FORGET: &str = "UPDATE hubspot_links SET hubspot_id = NULL, pushed_version
 const PUSH_AGAIN: &str = "UPDATE hubspot_links SET pushed_version = 0, failures = 0, retry_at = NULL, parked_at = NULL,
         changed_at = CASE WHEN pushed_version < seen_version THEN changed_at ELSE now() END
     WHERE org_id = $1 AND entity = $2 AND entity_id = ANY($3)";
-const ASSOCIATE_AGAIN: &str =
-    "UPDATE hubspot_links SET associated_version = 0, associated_contact = NULL, associated_session = NULL
+const ASSOCIATE_AGAIN: &str = "UPDATE hubspot_links SET associated_version = 0, associated_contact = NULL, associated_session = NULL
     WHERE org_id = $1 AND entity = 'booking' AND entity_id = ANY($2)";
 const RETRY: &str = "UPDATE hubspot_links SET failures = 0, retry_at = NULL, parked_at = NULL
     WHERE org_id = $1 AND entity = $2 AND entity_id = $3 AND parked_at IS NOT NULL";
@@ -77,31 +74,18 @@ const ADD: &str = "INSERT INTO hubspot_links (org_id, entity, entity_id, hubspot
 
 const WAITING: &str = "SELECT entity_id FROM hubspot_links
     WHERE org_id = $1 AND entity = $2 AND entity_id = ANY($3) AND pushed_version < seen_version";
-const OF_RECORDS: &str =
-    "SELECT hubspot_id, entity_id FROM hubspot_links WHERE org_id = $1 AND entity = $2 AND hubspot_id = ANY($3)";
+const OF_RECORDS: &str = "SELECT hubspot_id, entity_id FROM hubspot_links WHERE org_id = $1 AND entity = $2 AND hubspot_id = ANY($3)";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] = &[
-    WAITING,
-    OF_RECORDS,
-    PUSHED,
-    REFUSED,
-    ADOPT,
-    FORGET,
-    PUSH_AGAIN,
-    ASSOCIATE_AGAIN,
-    RETRY,
-    RETRY_ALL,
-    ASSOCIATED,
-    ADD,
-];
+pub const STATEMENTS: &[&str] =
+    &[WAITING, OF_RECORDS, PUSHED, REFUSED, ADOPT, FORGET, PUSH_AGAIN, ASSOCIATE_AGAIN, RETRY, RETRY_ALL, ASSOCIATED, ADD];
 
 /// Notes rows that HubSpot has now.
 ///
 /// # Errors
 ///
 /// What PostgreSQL says; also that HubSpot calls two rows by one id, see [`is_taken`].
-pub async fn pushed(client: &Object, org_id: Uuid, entity: Entity, rows: &[Pushed]) -> Result<(), StoreError> {
+pub async fn pushed(client: &ClientWrapper, org_id: Uuid, entity: Entity, rows: &[Pushed]) -> Result<(), StoreError> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     let hubspot_ids: Vec<&str> = rows.iter().map(|row| row.hubspot_id.as_str()).collect();
     let versions: Vec<i64> = rows.iter().map(|row| row.version).collect();
@@ -117,7 +101,7 @@ pub fn is_taken(error: &StoreError) -> bool {
 }
 
 /// Notes rows that HubSpot refused: tried again later, and parked after [`TRIES_MAX`] times.
-pub async fn refused(client: &Object, org_id: Uuid, entity: Entity, rows: &[Refused]) -> Result<(), StoreError> {
+pub async fn refused(client: &ClientWrapper, org_id: Uuid, entity: Entity, rows: &[Refused]) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -135,7 +119,7 @@ pub async fn refused(client: &Object, org_id: Uuid, entity: Entity, rows: &[Refu
 
 /// Notes what HubSpot calls a row that it had already. `false`: the row, or another one, has another id.
 pub async fn adopt(
-    client: &Object,
+    client: &ClientWrapper,
     org_id: Uuid,
     entity: Entity,
     id: Uuid,
@@ -151,7 +135,7 @@ pub async fn adopt(
 
 /// Links a row that was made from a record of HubSpot's.
 pub async fn add(
-    client: &Object,
+    client: &ClientWrapper,
     org_id: Uuid,
     entity: Entity,
     id: Uuid,
@@ -163,7 +147,7 @@ pub async fn add(
 
 /// Forgets a record that is no longer there: the row gets another one.
 pub async fn forget(
-    client: &Object,
+    client: &ClientWrapper,
     org_id: Uuid,
     entity: Entity,
     id: Uuid,
@@ -174,24 +158,24 @@ pub async fn forget(
 }
 
 /// Has rows pushed again, as they are.
-pub async fn push_again(client: &Object, org_id: Uuid, entity: Entity, ids: &[Uuid]) -> Result<(), StoreError> {
+pub async fn push_again(client: &ClientWrapper, org_id: Uuid, entity: Entity, ids: &[Uuid]) -> Result<(), StoreError> {
     client.execute(PUSH_AGAIN, &[&org_id, &entity.as_str(), &ids]).await?;
     Ok(())
 }
 
 /// Has bookings associated again.
-pub async fn associate_again(client: &Object, org_id: Uuid, ids: &[Uuid]) -> Result<(), StoreError> {
+pub async fn associate_again(client: &ClientWrapper, org_id: Uuid, ids: &[Uuid]) -> Result<(), StoreError> {
     client.execute(ASSOCIATE_AGAIN, &[&org_id, &ids]).await?;
     Ok(())
 }
 
 /// Has a parked row tried again at the next run. `false`: there is no such parked row.
-pub async fn retry(client: &Object, org_id: Uuid, entity: Entity, id: Uuid) -> Result<bool, StoreError> {
+pub async fn retry(client: &ClientWrapper, org_id: Uuid, entity: Entity, id: Uuid) -> Result<bool, StoreError> {
     Ok(client.execute(RETRY, &[&org_id, &entity.as_str(), &id]).await? == 1)
 }
 
 /// Has all parked rows tried again. Says how many there are.
-pub async fn retry_all(client: &Object, org_id: Uuid) -> Result<u64, StoreError> {
+pub async fn retry_all(client: &ClientWrapper, org_id: Uuid) -> Result<u64, StoreError> {
     Ok(client.execute(RETRY_ALL, &[&org_id]).await?)
 }
 
@@ -209,7 +193,7 @@ pub struct AssociatedRow {
 }
 
 /// Notes what bookings are associated with.
-pub async fn associated(client: &Object, org_id: Uuid, rows: &[AssociatedRow]) -> Result<(), StoreError> {
+pub async fn associated(client: &ClientWrapper, org_id: Uuid, rows: &[AssociatedRow]) -> Result<(), StoreError> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     let contacts: Vec<Option<&str>> = rows.iter().map(|row| row.contact.as_deref()).collect();
     let sessions: Vec<Option<&str>> = rows.iter().map(|row| row.session.as_deref()).collect();
@@ -220,14 +204,14 @@ pub async fn associated(client: &Object, org_id: Uuid, rows: &[AssociatedRow]) -
 }
 
 /// Those of these rows that wait to be pushed.
-pub async fn waiting(client: &Object, org_id: Uuid, entity: Entity, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
+pub async fn waiting(client: &ClientWrapper, org_id: Uuid, entity: Entity, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
     let rows = client.query(WAITING, &[&org_id, &entity.as_str(), &ids]).await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 /// The rows of these records, by HubSpot's ids. A record that is missing is none of ours.
 pub async fn of_records(
-    client: &Object,
+    client: &ClientWrapper,
     org_id: Uuid,
     entity: Entity,
     hubspot_ids: &[String],

@@ -1,6 +1,6 @@
 //! What waits, what is parked, what fell short.
 
-use deadpool_postgres::Object;
+use deadpool_postgres::ClientWrapper;
 use jiff::Timestamp;
 use surehold_core::rows::Entity;
 use uuid::Uuid;
@@ -9,11 +9,9 @@ use crate::store::StoreError;
 
 const PENDING: &str = "SELECT entity, count(*), min(changed_at) FROM hubspot_links
     WHERE org_id = $1 AND pushed_version < seen_version AND parked_at IS NULL GROUP BY entity";
-const LOOSE: &str =
-    "SELECT count(*) FROM hubspot_links WHERE org_id = $1 AND entity = 'booking' AND hubspot_id IS NOT NULL
+const LOOSE: &str = "SELECT count(*) FROM hubspot_links WHERE org_id = $1 AND entity = 'booking' AND hubspot_id IS NOT NULL
     AND associated_version < pushed_version AND parked_at IS NULL";
-const PARKED: &str =
-    "SELECT entity, entity_id, hubspot_id, parked_at, failures, problem, correlation_id FROM hubspot_links
+const PARKED: &str = "SELECT entity, entity_id, hubspot_id, parked_at, failures, problem, correlation_id FROM hubspot_links
     WHERE org_id = $1 AND parked_at IS NOT NULL ORDER BY entity, entity_id LIMIT $2";
 const PARKED_COUNT: &str = "SELECT count(*) FROM hubspot_links WHERE org_id = $1 AND parked_at IS NOT NULL";
 const SHORT: &str = "SELECT h.contact_id, c.student_id, h.kind, h.at, h.delta, h.applied FROM hubspot_credit_changes h
@@ -71,7 +69,7 @@ pub struct Shortfall {
 }
 
 /// What waits, by kind.
-pub async fn pending(client: &Object, org_id: Uuid) -> Result<Vec<Pending>, StoreError> {
+pub async fn pending(client: &ClientWrapper, org_id: Uuid) -> Result<Vec<Pending>, StoreError> {
     let rows = client.query(PENDING, &[&org_id]).await?;
     let read = |row: &tokio_postgres::Row| {
         Ok(Pending { entity: entity(row.try_get(0)?)?, rows: row.try_get(1)?, oldest: row.try_get(2)? })
@@ -80,12 +78,12 @@ pub async fn pending(client: &Object, org_id: Uuid) -> Result<Vec<Pending>, Stor
 }
 
 /// How many bookings wait to be associated.
-pub async fn loose(client: &Object, org_id: Uuid) -> Result<i64, StoreError> {
+pub async fn loose(client: &ClientWrapper, org_id: Uuid) -> Result<i64, StoreError> {
     Ok(client.query_one(LOOSE, &[&org_id]).await?.try_get(0)?)
 }
 
 /// How many rows are parked, and the first of them.
-pub async fn parked(client: &Object, org_id: Uuid, limit: i64) -> Result<(i64, Vec<Parked>), StoreError> {
+pub async fn parked(client: &ClientWrapper, org_id: Uuid, limit: i64) -> Result<(i64, Vec<Parked>), StoreError> {
     let count = client.query_one(PARKED_COUNT, &[&org_id]).await?.try_get(0)?;
     let rows = client.query(PARKED, &[&org_id, &limit]).await?;
     let read = |row: &tokio_postgres::Row| {
@@ -103,7 +101,7 @@ pub async fn parked(client: &Object, org_id: Uuid, limit: i64) -> Result<(i64, V
 }
 
 /// Cuts that went below what was spent, and that nobody has dealt with.
-pub async fn shortfalls(client: &Object, org_id: Uuid, limit: i64) -> Result<Vec<Shortfall>, StoreError> {
+pub async fn shortfalls(client: &ClientWrapper, org_id: Uuid, limit: i64) -> Result<Vec<Shortfall>, StoreError> {
     let rows = client.query(SHORT, &[&org_id, &limit]).await?;
     let read = |row: &tokio_postgres::Row| {
         Ok(Shortfall {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::Object;
+use deadpool_postgres::ClientWrapper;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -13,8 +13,7 @@ use crate::store::StoreError;
 
 const BEGIN: &str = "INSERT INTO hubspot_syncs (org_id) VALUES ($1) ON CONFLICT (org_id) DO NOTHING";
 // The database's clock is everybody's.
-const TAKE: &str =
-    "UPDATE hubspot_syncs SET lease_holder = $2, lease_until = clock_timestamp() + make_interval(secs => $3)
+const TAKE: &str = "UPDATE hubspot_syncs SET lease_holder = $2, lease_until = clock_timestamp() + make_interval(secs => $3)
     WHERE org_id = $1 AND (lease_holder = $2 OR lease_until IS NULL OR lease_until < clock_timestamp())";
 const GIVE_BACK: &str = "UPDATE hubspot_syncs SET lease_until = NULL WHERE org_id = $1 AND lease_holder = $2";
 const STARTED: &str = "UPDATE hubspot_syncs SET started_at = now() WHERE org_id = $1";
@@ -47,43 +46,43 @@ pub struct Sync {
 }
 
 /// Takes the lease, or prolongs it, for so long from now. `false`: somebody else has it.
-pub async fn take_lease(client: &Object, org_id: Uuid, holder: Uuid, length: Duration) -> Result<bool, StoreError> {
+pub async fn take_lease(client: &ClientWrapper, org_id: Uuid, holder: Uuid, length: Duration) -> Result<bool, StoreError> {
     client.execute(BEGIN, &[&org_id]).await?;
     Ok(client.execute(TAKE, &[&org_id, &holder, &length.as_secs_f64()]).await? == 1)
 }
 
 /// Ends the lease.
-pub async fn give_lease_back(client: &Object, org_id: Uuid, holder: Uuid) -> Result<(), StoreError> {
+pub async fn give_lease_back(client: &ClientWrapper, org_id: Uuid, holder: Uuid) -> Result<(), StoreError> {
     client.execute(GIVE_BACK, &[&org_id, &holder]).await?;
     Ok(())
 }
 
 /// Notes that a run begins.
-pub async fn started(client: &Object, org_id: Uuid) -> Result<(), StoreError> {
+pub async fn started(client: &ClientWrapper, org_id: Uuid) -> Result<(), StoreError> {
     client.execute(STARTED, &[&org_id]).await?;
     Ok(())
 }
 
 /// Notes what became of a run.
-pub async fn ended(client: &Object, org_id: Uuid, report: &str) -> Result<(), StoreError> {
+pub async fn ended(client: &ClientWrapper, org_id: Uuid, report: &str) -> Result<(), StoreError> {
     client.execute(ENDED, &[&org_id, &report]).await?;
     Ok(())
 }
 
 /// Notes up to when contacts are pulled.
-pub async fn contacts_pulled(client: &Object, org_id: Uuid, to: Timestamp) -> Result<(), StoreError> {
+pub async fn contacts_pulled(client: &ClientWrapper, org_id: Uuid, to: Timestamp) -> Result<(), StoreError> {
     client.execute(PULLED[0], &[&org_id, &to]).await?;
     Ok(())
 }
 
 /// Notes up to when sessions are pulled.
-pub async fn sessions_pulled(client: &Object, org_id: Uuid, to: Timestamp) -> Result<(), StoreError> {
+pub async fn sessions_pulled(client: &ClientWrapper, org_id: Uuid, to: Timestamp) -> Result<(), StoreError> {
     client.execute(PULLED[1], &[&org_id, &to]).await?;
     Ok(())
 }
 
 /// What is known of an organisation's runs; nothing, if there was none.
-pub async fn find(client: &Object, org_id: Uuid) -> Result<Sync, StoreError> {
+pub async fn find(client: &ClientWrapper, org_id: Uuid) -> Result<Sync, StoreError> {
     let Some(row) = client.query_opt(FIND, &[&org_id]).await? else { return Ok(Sync::default()) };
     Ok(Sync {
         contacts_pulled_to: row.try_get(0)?,

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use surehold::http::HttpOptions;
 use surehold::mirror::{LookedUp, Mirror, MirrorOptions};
 use surehold_core::credit_history::{self, Change, Entry};
 use surehold_simulators::hubspot::{CONTACTS, Chance, Effect, Fault, Policy, Rule};
@@ -16,63 +15,12 @@ use crate::support::answer::Answer;
 use crate::support::api::{Api, Student, booking_of, merged};
 use crate::support::cluster::connect;
 use crate::support::gate::{Gate, Stop};
-use crate::support::portal::portals_at;
+use crate::support::portal::{hubspot, portals};
 
 const AWAY: &str = "DATABASE_UNAVAILABLE";
 const CRM_AWAY: &str = "CRM_UNAVAILABLE";
 /// Longer than any test takes.
 const FOR_EVER: Duration = Duration::from_secs(600);
-const SEARCH: &str = "POST /crm/objects/{type}/search";
-const READ: &str = "GET /crm/objects/{type}/{id}";
-
-/// A school with settings of its service as `change` leaves them. HubSpot may take its time, however slow this machine is.
-async fn school_with(change: impl FnOnce(&mut HttpOptions)) -> MirroredSchool {
-    let change = |http: &mut HttpOptions| {
-        http.mirror.lookup_time_max = FOR_EVER;
-        change(http);
-    };
-    let school = MirroredSchool::with(&[], change).await;
-    assert!(school.mirror.set_up(&school.org, false).await.unwrap().misfits.is_empty());
-    school
-}
-
-async fn school() -> MirroredSchool {
-    school_with(|_| {}).await
-}
-
-impl MirroredSchool {
-    /// Somebody whom only HubSpot knows so far; `values` are the credits and whatever else there is. Also says what
-    /// HubSpot calls the student.
-    fn newcomer(&self, student_id: &str, values: &[(&str, &str)]) -> (Student, String) {
-        let student = nobody(student_id);
-        let names = [
-            ("student_id", student_id),
-            ("email", &student.email),
-            ("firstname", "Test"),
-            ("lastname", student_id),
-        ];
-        let record = self.hubspot.create(CONTACTS, &[&names[..], values].concat()).unwrap();
-        (student, record.id())
-    }
-
-    /// How often HubSpot was searched, and how often a record was read there.
-    fn lookups(&self) -> (u64, u64) {
-        (self.hubspot.request_count(SEARCH), self.hubspot.request_count(READ))
-    }
-
-    /// Another server, whose way to HubSpot is a gate.
-    fn server_behind(&self, gate: &Gate) -> Mirror {
-        let (store, desk) = (self.api.school.store.clone(), self.api.school.second_server());
-        let options = MirrorOptions { lookup_time_max: FOR_EVER, ..MirrorOptions::default() };
-        Mirror::new(store, desk, portals_at(&self.hubspot, &["--hubspot-api-base", &gate.url]), options)
-    }
-}
-
-/// Somebody who is not on the books: without an id of ours.
-fn nobody(student_id: &str) -> Student {
-    let email = format!("{}@example.org", student_id.to_lowercase());
-    Student { id: Uuid::nil(), student_id: student_id.to_owned(), email }
-}
 
 async fn logs_in(api: &Api, student: &Student) -> Answer {
     api.post("/api/user/login", student.identity()).await
@@ -94,7 +42,7 @@ fn always(fault: Fault) -> Rule {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_student_whom_only_hubspot_knows_is_found_at_the_first_login_and_stored() {
-    let school = school().await;
+    let school = MirroredSchool::open().await;
     let api = &school.api;
     let values = [("cs_credits", "3"), ("shared_mock_credits", "2"), ("ndecc_exam_date", "2030-06-01")];
     let (ann, hubspot_id) = school.newcomer("ANN", &values);
@@ -130,7 +78,7 @@ async fn a_student_whom_only_hubspot_knows_is_found_at_the_first_login_and_store
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_route_that_takes_a_newcomer_finds_one() {
-    let school = school().await;
+    let school = MirroredSchool::open().await;
     let api = &school.api;
     let session = api.opens("Clinical Skills", 9).await;
     let newcomer = |student_id| school.newcomer(student_id, &[("cs_credits", "2"), ("mock_discussion_token", "1")]).0;
@@ -175,7 +123,7 @@ async fn every_route_that_takes_a_newcomer_finds_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_at_once_make_one_call_and_one_contact() {
-    let school = school().await;
+    let school = MirroredSchool::open().await;
     let (ann, _) = school.newcomer("ANN", &[("cs_credits", "3")]);
     let answers = join_all((0..30).map(|_| logs_in(&school.api, &ann))).await;
     let ids: Vec<Uuid> = answers.into_iter().map(|answer| answer.is(200).id()).collect();
@@ -189,18 +137,23 @@ async fn many_at_once_make_one_call_and_one_contact() {
 /// They cannot know of each other before the database tells them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_servers_at_once_make_one_contact() {
-    let school = school().await;
+    let school = MirroredSchool::open().await;
     let (ann, _) = school.newcomer("ANN", &[("cs_credits", "3")]);
     let gate = Gate::to(school.hubspot.address()).await;
-    let (one, other, org) = (school.server_behind(&gate), school.server_behind(&gate), &school.org);
+    let options = MirrorOptions { lookup_time_max: FOR_EVER, ..MirrorOptions::default() };
+    let server = || {
+        let (store, desk) = (school.api.school.store.clone(), school.api.school.second_server());
+        Mirror::new(store, desk, portals(&gate.url), options)
+    };
+    let (one, other, org) = (server(), server(), school.org().await);
     gate.stops(Stop::After("GET /crm/v3/objects/0-1/"));
     let release = async {
         gate.has_stopped(2).await;
         gate.stops(Stop::Nowhere);
     };
     let (first, second, ()) = tokio::join!(
-        one.look_up(org, &ann.student_id, &ann.email),
-        other.look_up(org, &ann.student_id, &ann.email),
+        one.look_up(&org, &ann.student_id, &ann.email),
+        other.look_up(&org, &ann.student_id, &ann.email),
         release
     );
     let outcomes = [first.unwrap(), second.unwrap()];
@@ -214,7 +167,7 @@ async fn two_servers_at_once_make_one_contact() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_student_id_and_the_email_have_to_belong_together() {
-    let school = school().await;
+    let school = MirroredSchool::open().await;
     let api = &school.api;
     let (ann, _) = school.newcomer("ann", &[("cs_credits", "3")]);
     let (ben, _) = school.newcomer("BEN", &[("cs_credits", "3")]);
@@ -238,8 +191,8 @@ async fn the_student_id_and_the_email_have_to_belong_together() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_unknown_is_remembered_for_a_while() {
-    let school = school_with(|options| options.mirror.unknown_for = FOR_EVER).await;
-    let ann = nobody("ANN");
+    let school = MirroredSchool::open_with(|options| options.mirror.unknown_for = FOR_EVER).await;
+    let ann = Student { id: Uuid::nil(), student_id: "ANN".to_owned(), email: "ann@example.org".to_owned() };
     logs_in(&school.api, &ann).await.refused(404, "STUDENT_NOT_FOUND");
     assert_eq!(school.lookups(), (1, 0));
     school.newcomer("ANN", &[]);
@@ -266,8 +219,8 @@ async fn logs_in_after(status: u16, api: &Api, student: &Student) -> Answer {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_ends_and_the_student_is_found() {
-    let school = school_with(|options| options.mirror.unknown_for = Duration::from_millis(300)).await;
-    let ann = nobody("ANN");
+    let school = MirroredSchool::open_with(|options| options.mirror.unknown_for = Duration::from_millis(300)).await;
+    let ann = Student { id: Uuid::nil(), student_id: "ANN".to_owned(), email: "ann@example.org".to_owned() };
     logs_in(&school.api, &ann).await.refused(404, "STUDENT_NOT_FOUND");
     school.newcomer("ANN", &[]);
     let found = logs_in_after(404, &school.api, &ann).await.is(200);
@@ -280,7 +233,7 @@ async fn without_hubspot_newcomers_wait_and_nobody_else_does() {
     let slow = Fault::Delay { ms: (600_000, 600_000), effect: Effect::All };
     for fault in [Fault::status(503), Fault::Reset { effect: Effect::None }, slow] {
         // As it is without our patience: two seconds.
-        let school = school_with(|options| options.mirror = MirrorOptions::default()).await;
+        let school = MirroredSchool::open_with(|options| options.mirror = MirrorOptions::default()).await;
         let api = &school.api;
         let ben = api.enrols("BEN", json!({ "cs_credits": 9 })).await;
         let session = api.opens("Clinical Skills", 20).await;
@@ -322,7 +275,7 @@ async fn without_hubspot_newcomers_wait_and_nobody_else_does() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_newcomer_waits_as_long_as_hubspot_says() {
     for (retry_after, header) in [(Some(7), "7"), (Some(3600), "60")] {
-        let school = school().await;
+        let school = MirroredSchool::open().await;
         let (ann, _) = school.newcomer("ANN", &[]);
         let fault = Fault::TooMany { policy: Policy::TenSecondlyRolling, retry_after };
         school.hubspot.add_fault(always(fault));
@@ -335,7 +288,7 @@ async fn a_newcomer_waits_as_long_as_hubspot_says() {
 /// A portal that refuses everything is no reason to say that a student does not exist.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_portal_that_refuses_is_away() {
-    let school = school().await;
+    let school = MirroredSchool::open().await;
     let (ann, _) = school.newcomer("ANN", &[]);
     school.hubspot.add_fault(always(Fault::status(401)));
     let answer = logs_in(&school.api, &ann).await;
@@ -358,7 +311,7 @@ async fn database_goes_away(api: &Api) -> impl Future<Output = ()> {
 async fn without_the_database_hubspot_says_what_credits_there_are_and_nothing_is_written() {
     // What is known of the school is fresh, and then it is old.
     for directory_max_age in [FOR_EVER, Duration::ZERO] {
-        let school = school_with(|options| options.directory_max_age = directory_max_age).await;
+        let school = MirroredSchool::open_with(|options| options.directory_max_age = directory_max_age).await;
         let api = &school.api;
         let (ann, hubspot_id) = school.newcomer("ANN", &[("cs_credits", "3"), ("shared_mock_credits", "1")]);
         let ben = api.enrols("BEN", json!({ "cs_credits": 1 })).await;
@@ -407,14 +360,14 @@ async fn without_the_database_hubspot_says_what_credits_there_are_and_nothing_is
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_portal_nobody_is_looked_for() {
     let api = Api::open().await;
-    let ann = nobody("ANN");
+    let ann = Student { id: Uuid::nil(), student_id: "ANN".to_owned(), email: "ann@example.org".to_owned() };
     logs_in(&api, &ann).await.refused(404, "STUDENT_NOT_FOUND");
     let back = database_goes_away(&api).await;
     validates(&api, &ann).await.refused(503, AWAY);
     back.await;
 
     // A test organisation is never mirrored.
-    let school = school().await;
+    let school = MirroredSchool::open().await;
     let (ann, _) = school.newcomer("ANN", &[]);
     let made = school.api.call(reqwest::Method::POST, "/api/admin/test-orgs").by_admin().await.is(201);
     let key = made.data()["service_key"].as_str().unwrap();
@@ -436,13 +389,9 @@ async fn still_to_count(school: &MirroredSchool, hubspot_id: &str, kind: &str) -
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_bought_while_a_student_is_looked_for_is_not_lost() {
-    let school = school().await;
-    let gate = Gate::to(school.hubspot.address()).await;
-    let server = school.server_behind(&gate);
-    let look_up = |student: Student| {
-        let (server, org) = (&server, &school.org);
-        async move { server.look_up(org, &student.student_id, &student.email).await }
-    };
+    let hubspot = hubspot().await;
+    let gate = Gate::to(hubspot.address()).await;
+    let school = MirroredSchool::reached_at(&gate.url, hubspot, |_| {}).await;
     let (ann, hubspot_id) = school.newcomer("ANN", &[("cs_credits", "3"), ("sj_credits", "1")]);
 
     // Between the search and the look at the record: it is in what the record says.
@@ -452,9 +401,8 @@ async fn what_is_bought_while_a_student_is_looked_for_is_not_lost() {
         school.hubspot.edit(CONTACTS, &hubspot_id, &[("cs_credits", "4")]).unwrap();
         gate.stops(Stop::Nowhere);
     };
-    let (added, ()) = tokio::join!(look_up(ann.clone()), buys);
-    assert!(matches!(added, Ok(LookedUp::Added(_))), "{added:?}");
-    assert_eq!(school.api.credits(&ann).await["cs_credits"], 4);
+    let (answer, ()) = tokio::join!(logs_in(&school.api, &ann), buys);
+    assert_eq!(answer.is(200).data()["cs_credits"], 4);
     assert_eq!(still_to_count(&school, &hubspot_id, "cs_credits").await, [0; 0]);
 
     // After that look, before the contact is there: it is still to be counted.
@@ -465,10 +413,9 @@ async fn what_is_bought_while_a_student_is_looked_for_is_not_lost() {
         school.hubspot.edit(CONTACTS, &hubspot_id, &[("cs_credits", "5"), ("sj_credits", "1")]).unwrap();
         gate.stops(Stop::Nowhere);
     };
-    let (added, ()) = tokio::join!(look_up(ben.clone()), buys);
-    assert!(matches!(added, Ok(LookedUp::Added(_))), "{added:?}");
-    let credits = school.api.credits(&ben).await;
-    assert_eq!((&credits["cs_credits"], &credits["sj_credits"]), (&json!(3), &json!(0)));
+    let (answer, ()) = tokio::join!(logs_in(&school.api, &ben), buys);
+    let answer = answer.is(200);
+    assert_eq!((&answer.data()["cs_credits"], &answer.data()["sj_credits"]), (&json!(3), &json!(0)));
     assert_eq!(still_to_count(&school, &hubspot_id, "cs_credits").await, [2]);
     assert_eq!(still_to_count(&school, &hubspot_id, "sj_credits").await, [1]);
     school.api.school.laws_hold().await;
@@ -478,7 +425,7 @@ async fn what_is_bought_while_a_student_is_looked_for_is_not_lost() {
 /// by a pull, which is asked for, and not twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_attempt_that_did_not_come_to_its_end_counts_nothing_twice() {
-    let school = school().await;
+    let school = MirroredSchool::open().await;
     let api = &school.api;
     let (ann, hubspot_id) = school.newcomer("ANN", &[("cs_credits", "3"), ("sj_credits", "1")]);
     let noted = school.hubspot.history(CONTACTS, &hubspot_id, "cs_credits")[0].timestamp;
@@ -504,7 +451,7 @@ async fn an_attempt_that_did_not_come_to_its_end_counts_nothing_twice() {
 /// Nobody owes us credits, and what is no number is not ours to guess.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn credits_that_cannot_be_had_are_none() {
-    let school = school().await;
+    let school = MirroredSchool::open().await;
     let (ann, hubspot_id) =
         school.newcomer("ANN", &[("cs_credits", "-2"), ("sj_credits", "2"), ("sjmini_credits", "0.5")]);
     school.hubspot.edit(CONTACTS, &hubspot_id, &[("sj_credits", "2.5")]).unwrap();
@@ -517,7 +464,7 @@ async fn credits_that_cannot_be_had_are_none() {
 /// Whose record it is, is noted here; an address that was changed there takes nobody's place.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_that_is_another_contacts_changes_nothing() {
-    let school = school().await;
+    let school = MirroredSchool::open().await;
     let api = &school.api;
     let (ann, hubspot_id) = school.newcomer("ANN", &[("cs_credits", "3")]);
     let known = logs_in(api, &ann).await.is(200);

@@ -1,8 +1,11 @@
-//! The mirror at HubSpot.
+//! The mirror at HubSpot, against a stand-in that keeps HubSpot's rules.
 
+mod check;
 mod cli;
 mod cron;
+mod faults;
 mod lookup;
 mod setup;
 mod status;
+mod sync;
 mod webhook;

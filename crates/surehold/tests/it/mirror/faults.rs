@@ -1,0 +1,139 @@
+//! HubSpot goes wrong in every way it has: there is still one record of each row.
+
+use std::collections::BTreeMap;
+
+use surehold::mirror::MirrorError;
+use surehold_simulators::hubspot::{CONTACTS, Effect, Fault, Rule};
+
+use crate::support::portal::{BOOKINGS, MirroredSchool, SESSIONS};
+
+impl MirroredSchool {
+    /// Students with a booking each, of one session.
+    async fn with_bookings(&self, count: usize) {
+        let session = self.api.school.session("Clinical Skills", i32::try_from(count.min(100)).unwrap()).await;
+        for student in self.api.school.students(count, "cs_credits").await {
+            self.api.school.book(student, session).await.unwrap();
+        }
+    }
+
+    /// Each row has one record, and each booking belongs to one contact and one session.
+    pub async fn has_one_record_of_each(&self) {
+        for (object, table) in [(CONTACTS, "contacts"), (SESSIONS, "slots"), (BOOKINGS, "bookings")] {
+            let rows = self.api.school.count(table).await;
+            let mut records: BTreeMap<String, usize> = BTreeMap::new();
+            for record in self.hubspot.records(object) {
+                *records.entry(record.value("surehold_id").unwrap_or_default().to_owned()).or_default() += 1;
+            }
+            assert_eq!(records.len(), usize::try_from(rows).unwrap(), "{table}");
+            assert!(records.values().all(|count| *count == 1), "{table}: {records:?}");
+        }
+        let bookings = usize::try_from(self.api.school.count("bookings").await).unwrap();
+        assert_eq!(self.hubspot.associations().len(), 2 * bookings);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_lost_after_the_work_makes_no_second_record() {
+    for effect in [Effect::None, Effect::Half, Effect::All] {
+        for fault in [Fault::Status { status: 524, effect }, Fault::Reset { effect }] {
+            let school = MirroredSchool::open().await;
+            school.with_bookings(5).await;
+            for path in ["/crm/objects/*/batch/upsert", "/crm/objects/*/batch/update", "/crm/associations/**"] {
+                school.hubspot.add_fault(Rule::next(3, "POST", path, fault));
+            }
+            let report = school.sync().await;
+            assert_eq!((report.pending, report.parked), (0, 0), "{fault:?}: {report:?}");
+            school.has_one_record_of_each().await;
+            school.agrees().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backlog_is_drained_through_faults_of_every_kind() {
+    let school = MirroredSchool::open().await;
+    for _ in 0..8 {
+        let session = school.api.school.session("Clinical Skills", 100).await;
+        assert_ne!(session, uuid::Uuid::nil());
+    }
+    school.with_bookings(100).await;
+    for fault in [
+        Fault::status(500),
+        Fault::status(502),
+        Fault::timeout(),
+        Fault::Status { status: 423, effect: Effect::None },
+        Fault::Reset { effect: Effect::Half },
+        Fault::Reset { effect: Effect::All },
+        Fault::Delay { ms: (5, 40), effect: Effect::None },
+    ] {
+        school.hubspot.add_fault(Rule::sometimes(0.05, fault));
+    }
+    // A call that fails seven times in a row ends a run; the next one goes on.
+    for _ in 0..5 {
+        match school.mirror.sync(&school.org, &()).await {
+            Ok(report) if report.pending == 0 => break,
+            Ok(_) | Err(MirrorError::HubSpot(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    school.hubspot.clear_faults();
+    school.has_one_record_of_each().await;
+    school.agrees().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_hubspot_is_down_bookings_are_made_and_wait() {
+    let school = MirroredSchool::open().await;
+    school.hubspot.add_fault(Rule::sometimes(1.0, Fault::status(503)));
+    school.with_bookings(3).await;
+    let failed = school.mirror.sync(&school.org, &()).await;
+    assert!(matches!(failed, Err(MirrorError::HubSpot(_))), "{failed:?}");
+    let status = school.mirror.status(&school.org).await.unwrap();
+    assert_eq!(status.pending.iter().map(|pending| pending.rows).sum::<i64>(), 7, "{:?}", status.pending);
+    assert_eq!(status.parked_rows, 0, "nobody is to blame");
+    let report = status.sync.report.unwrap();
+    assert!(report.contains("503"), "the report says why: {report}");
+
+    school.hubspot.clear_faults();
+    school.sync().await;
+    school.has_one_record_of_each().await;
+    school.agrees().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_is_refused_ends_the_run_and_parks_nothing() {
+    let school = MirroredSchool::open().await;
+    school.with_bookings(2).await;
+    school.hubspot.add_fault(Rule::next(1, "POST", "/crm/objects/*/batch/upsert", Fault::status(401)));
+    assert!(matches!(school.mirror.sync(&school.org, &()).await, Err(MirrorError::HubSpot(_))));
+    assert_eq!(school.mirror.status(&school.org).await.unwrap().parked_rows, 0);
+    school.sync().await;
+    school.agrees().await;
+}
+
+/// A run that dies in the middle of a call: nobody notes what HubSpot did.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_dies_in_the_middle_twenty_times_makes_one_record_of_each() {
+    let school = MirroredSchool::with(&["--hubspot-timeout", "1"], |_| {}).await;
+    school.mirror.set_up(&school.org, false).await.unwrap();
+    school.with_bookings(4).await;
+    let later = Fault::Delay { ms: (200, 200), effect: Effect::All };
+    school.hubspot.add_fault(Rule::sometimes(1.0, later));
+    for round in 0..20 {
+        let calls = school.hubspot.calls().len();
+        let (mirror, org) = (school.mirror.clone(), school.org.clone());
+        let run = tokio::spawn(async move { mirror.sync(&org, &()).await });
+        // Dies once one more call has arrived, and some more in later rounds.
+        school.hubspot.until(|hubspot| hubspot.calls().len() > calls + round % 4).await;
+        run.abort();
+        let _ = run.await;
+        let free = "SELECT count(*) FROM hubspot_syncs WHERE lease_until < clock_timestamp()";
+        while school.api.school.number(free).await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+    school.hubspot.clear_faults();
+    school.sync().await;
+    school.has_one_record_of_each().await;
+    school.agrees().await;
+}
