@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::errors::ApiError;
+use super::ids;
 
 /// An answer, not yet sent.
 #[derive(Debug, Clone)]
@@ -53,6 +54,11 @@ impl From<ApiError> for Answer {
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
+        let correlation_id = match &self.body {
+            // An error names itself in its body, too.
+            Body::Json(body) => Some(body["correlationId"].as_str().map_or_else(ids::correlation, str::to_owned)),
+            Body::Html(_) | Body::Empty => None,
+        };
         let (kind, body) = match self.body {
             Body::Json(body) => (Some("application/json;charset=utf-8"), body.to_string()),
             Body::Html(page) => (Some("text/html; charset=UTF-8"), page.to_owned()),
@@ -62,6 +68,8 @@ impl IntoResponse for Answer {
         let headers = response.headers_mut();
         headers.remove(header::CONTENT_TYPE);
         headers.extend(kind.map(|kind| (header::CONTENT_TYPE, HeaderValue::from_static(kind))));
+        let correlation_id = correlation_id.and_then(|id| HeaderValue::try_from(id).ok());
+        headers.extend(correlation_id.map(|id| (HeaderName::from_static("x-hubspot-correlation-id"), id)));
         for (name, value) in self.headers {
             headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
         }

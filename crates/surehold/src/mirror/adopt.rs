@@ -1,20 +1,15 @@
 //! What to do about a refused row: most are tried again later, but some say that HubSpot has the record already, or no
 //! longer.
 
+use super::MirrorError;
 use super::calls::{Calls, Tried};
 use super::push::{Ready, entity_of};
-use super::MirrorError;
 use crate::hubspot::{Fields, Object, Refusal};
 use crate::store::mirror::links::{self, Refused};
 
 impl Calls<'_> {
     /// Looks at a refusal. Nothing, if the row can be pushed after all, by the id that it has now.
-    pub async fn see_to(
-        &self,
-        object: Object,
-        row: &Ready,
-        refusal: Refusal,
-    ) -> Result<Option<Refused>, MirrorError> {
+    pub async fn see_to(&self, object: Object, row: &Ready, refusal: Refusal) -> Result<Option<Refused>, MirrorError> {
         let refused = |problem: String, is_final: bool| {
             Some(Refused { id: row.id, problem, correlation_id: refusal.correlation_id.clone(), is_final })
         };
@@ -48,7 +43,9 @@ impl Calls<'_> {
         let wanted = [names.student_id.as_str(), names.email.as_str()];
         let tried = self
             .repeat(|hubspot| async move {
-                hubspot.get_record(&names.object, None, existing, Fields { properties: &wanted, with_history: &[] }).await
+                hubspot
+                    .get_record(&names.object, None, existing, Fields { properties: &wanted, with_history: &[] })
+                    .await
             })
             .await?;
         let Tried::Done(Some(record)) = tried else { return Ok(false) };

@@ -73,7 +73,8 @@ async fn associate_page(calls: &Calls<'_>, page: Vec<LooseRow>) -> Result<u64, M
         .iter()
         .filter_map(|row| {
             let (contact, session) = now.remove(&row.id)?;
-            let is_whole = row.contact.is_some() && contact == row.contact && row.session.is_some() && session == row.session;
+            let is_whole =
+                row.contact.is_some() && contact == row.contact && row.session.is_some() && session == row.session;
             let version = if is_whole { row.pushed_version } else { 0 };
             Some(AssociatedRow { id: row.id, contact, session, version })
         })
@@ -115,8 +116,7 @@ async fn send(
         End::Session => (mapping.object_type(Object::Session), &mapping.bookings.to_session),
     };
     let mut refused = BTreeMap::new();
-    let mut batches: Vec<Vec<Pair>> =
-        pairs.chunks(ASSOCIATE_MAX.min(READ_MAX)).map(<[Pair]>::to_vec).collect();
+    let mut batches: Vec<Vec<Pair>> = pairs.chunks(ASSOCIATE_MAX.min(READ_MAX)).map(<[Pair]>::to_vec).collect();
     while let Some(batch) = batches.pop() {
         let pairs = &batch;
         let tried = calls

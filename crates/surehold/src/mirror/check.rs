@@ -73,12 +73,7 @@ impl Mirror {
     /// # Errors
     ///
     /// As of [`Mirror::sync`].
-    pub async fn check(
-        &self,
-        org: &OrgRow,
-        heal: bool,
-        progress: &dyn Progress,
-    ) -> Result<CheckReport, MirrorError> {
+    pub async fn check(&self, org: &OrgRow, heal: bool, progress: &dyn Progress) -> Result<CheckReport, MirrorError> {
         let calls = self.calls(org).await?;
         let result = check(&calls, heal, progress).await;
         calls.end().await;
@@ -173,11 +168,15 @@ async fn expected(calls: &Calls<'_>, object: Object, after: Uuid) -> Result<Vec<
         }
         Object::Session => {
             let page = rows::sessions(&client, org_id, Which::Known, after, BATCH_MAX).await?;
-            page.iter().filter_map(|row| expected(row.id, &row.hubspot_id, properties::of_session(mapping, row))).collect()
+            page.iter()
+                .filter_map(|row| expected(row.id, &row.hubspot_id, properties::of_session(mapping, row)))
+                .collect()
         }
         Object::Booking => {
             let page = rows::bookings(&client, org_id, Which::Known, after, BATCH_MAX).await?;
-            page.iter().filter_map(|row| expected(row.id, &row.hubspot_id, properties::of_booking(mapping, row))).collect()
+            page.iter()
+                .filter_map(|row| expected(row.id, &row.hubspot_id, properties::of_booking(mapping, row)))
+                .collect()
         }
     })
 }
@@ -185,7 +184,8 @@ async fn expected(calls: &Calls<'_>, object: Object, after: Uuid) -> Result<Vec<
 async fn compare_page(calls: &Calls<'_>, object: Object, page: &[Expected]) -> Result<Vec<Drift>, MirrorError> {
     let mapping: &Mapping = &calls.portal.mapping;
     let ids: Vec<String> = page.iter().map(|row| row.hubspot_id.clone()).collect();
-    let names: Vec<&str> = page.first().map(|row| row.properties.keys().map(String::as_str).collect()).unwrap_or_default();
+    let names: Vec<&str> =
+        page.first().map(|row| row.properties.keys().map(String::as_str).collect()).unwrap_or_default();
     let (ids, names) = (&ids, &names);
     let tried = calls
         .repeat(|hubspot| async move {

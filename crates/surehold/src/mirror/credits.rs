@@ -168,9 +168,7 @@ pub(super) fn history_names(mapping: &Mapping) -> Vec<&str> {
 pub(super) fn entries(record: &Record, property: &str) -> Vec<Entry> {
     let versions = record.properties_with_history.get(property).into_iter().flatten();
     versions
-        .filter_map(|version| {
-            Some(Entry { at: version.timestamp?.as_millisecond(), value: version.value.clone() })
-        })
+        .filter_map(|version| Some(Entry { at: version.timestamp?.as_millisecond(), value: version.value.clone() }))
         .collect()
 }
 

@@ -57,10 +57,7 @@ pub struct MirrorOptions {
 
 impl Default for MirrorOptions {
     fn default() -> MirrorOptions {
-        MirrorOptions {
-            lookup_time_max: Duration::from_secs(2),
-            unknown_for: Duration::from_secs(30),
-        }
+        MirrorOptions { lookup_time_max: Duration::from_secs(2), unknown_for: Duration::from_secs(30) }
     }
 }
 

@@ -81,8 +81,7 @@ async fn pull_wanted(calls: &Calls<'_>) -> Result<PullReport, MirrorError> {
     let mut report = PullReport::default();
     let mut after = Uuid::nil();
     loop {
-        let wanted: Vec<Wanted> =
-            wishes::wanted(&*calls.mirror.store.read().await?, calls.org.id, after, PAGE).await?;
+        let wanted: Vec<Wanted> = wishes::wanted(&*calls.mirror.store.read().await?, calls.org.id, after, PAGE).await?;
         let Some(last) = wanted.last() else { return Ok(report) };
         after = last.id;
         let holders: Vec<Holder> =
@@ -102,7 +101,8 @@ async fn changed_contacts(calls: &Calls<'_>, since: Timestamp) -> Result<Option<
     properties.push(CONTACT_CHANGED);
     loop {
         let from_text = from.as_millisecond().to_string();
-        let mut search = Search::all_of(vec![Filter::gte(CONTACT_CHANGED, from_text), Filter::has(&names.surehold_id)], &properties);
+        let mut search =
+            Search::all_of(vec![Filter::gte(CONTACT_CHANGED, from_text), Filter::has(&names.surehold_id)], &properties);
         search.sorts = vec![Sort { property_name: CONTACT_CHANGED.to_owned(), direction: Direction::Ascending }];
         let search = &search;
         let tried = calls.repeat(|hubspot| async move { hubspot.search(&names.object, search).await }).await?;
@@ -137,4 +137,3 @@ fn is_as_written(mapping: &Mapping, record: &Record) -> bool {
         credit_history::is_as_written(value, shadow)
     })
 }
-

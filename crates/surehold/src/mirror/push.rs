@@ -83,7 +83,11 @@ pub(super) async fn push(calls: &Calls<'_>, object: Object, rows: Vec<Ready>) ->
 
 /// Pushes up to [`BATCH_MAX`] rows, which all have a record, or none. Halves them where HubSpot refuses all for the
 /// sake of one.
-fn push_batch<'a>(calls: &'a Calls<'_>, object: Object, batch: Vec<Ready>) -> BoxFuture<'a, Result<PageOutcome, MirrorError>> {
+fn push_batch<'a>(
+    calls: &'a Calls<'_>,
+    object: Object,
+    batch: Vec<Ready>,
+) -> BoxFuture<'a, Result<PageOutcome, MirrorError>> {
     async move {
         let mapping = &calls.portal.mapping;
         let is_known = batch.first().is_some_and(|row| row.hubspot_id.is_some());
@@ -129,11 +133,7 @@ fn push_batch<'a>(calls: &'a Calls<'_>, object: Object, batch: Vec<Ready>) -> Bo
 
 fn row_of(row: &Ready) -> Row {
     let id = row.id.to_string();
-    Row {
-        id: row.hubspot_id.clone().unwrap_or_else(|| id.clone()),
-        properties: row.properties.clone(),
-        trace_id: id,
-    }
+    Row { id: row.hubspot_id.clone().unwrap_or_else(|| id.clone()), properties: row.properties.clone(), trace_id: id }
 }
 
 /// Notes what became of rows.
@@ -158,7 +158,10 @@ async fn note(
                 None => page.adopted += 1,
             },
             Outcome::Unknown => {
-                let problem = unplaced.as_ref().map_or("HubSpot's answer does not say what became of it".to_owned(), |refusal| refusal.message.clone());
+                let problem =
+                    unplaced.as_ref().map_or("HubSpot's answer does not say what became of it".to_owned(), |refusal| {
+                        refusal.message.clone()
+                    });
                 let correlation_id = unplaced.as_ref().and_then(|refusal| refusal.correlation_id.clone());
                 refused.push(Refused { id: row.id, problem, correlation_id, is_final: false });
             }

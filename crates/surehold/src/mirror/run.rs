@@ -69,7 +69,11 @@ impl Mirror {
     }
 }
 
-pub(super) async fn run(calls: &Calls<'_>, report: &mut SyncReport, progress: &dyn Progress) -> Result<(), MirrorError> {
+pub(super) async fn run(
+    calls: &Calls<'_>,
+    report: &mut SyncReport,
+    progress: &dyn Progress,
+) -> Result<(), MirrorError> {
     let org_id = calls.org.id;
     let store = &calls.mirror.store;
     changes::notice(&*store.report().await?, org_id).await?;
@@ -106,10 +110,8 @@ async fn push_contacts(
         drop(client);
         let Some(last) = page.last() else { return Ok(is_more) };
         after = last.id;
-        let known: Vec<Holder> = page
-            .iter()
-            .filter_map(|row| Some(Holder { id: row.id, hubspot_id: row.hubspot_id.clone()? }))
-            .collect();
+        let known: Vec<Holder> =
+            page.iter().filter_map(|row| Some(Holder { id: row.id, hubspot_id: row.hubspot_id.clone()? })).collect();
         let unread = credits::unread(calls, known).await?;
         credits::count(calls, &unread).await?;
 

@@ -73,9 +73,8 @@ const SWEEP_CONTACTS: &str = notice!(
         WHERE v.org_id = c.org_id AND v.contact_id = c.id)
      FROM contacts c WHERE c.org_id = $1 AND c.id > $2 AND c.id <= $3"
 );
-const SWEEP_SLOTS: &str = notice!(
-    "SELECT s.org_id, 'slot', s.id, s.version FROM slots s WHERE s.org_id = $1 AND s.id > $2 AND s.id <= $3"
-);
+const SWEEP_SLOTS: &str =
+    notice!("SELECT s.org_id, 'slot', s.id, s.version FROM slots s WHERE s.org_id = $1 AND s.id > $2 AND s.id <= $3");
 const SWEEP_BOOKINGS: &str = notice!(
     "SELECT b.org_id, 'booking', b.id, b.version FROM bookings b WHERE b.org_id = $1 AND b.id > $2 AND b.id <= $3
      AND b.status NOT IN ('pending_payment', 'processing', 'expired')"
@@ -88,8 +87,20 @@ const ENDS: [&str; 3] = [
 
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[
-    BOOKINGS, CONTACTS, SLOTS, NAMES, CHUNK_END, LAST, ACTIVATED, CURSOR, SWEEP_CONTACTS, SWEEP_SLOTS, SWEEP_BOOKINGS,
-    ENDS[0], ENDS[1], ENDS[2],
+    BOOKINGS,
+    CONTACTS,
+    SLOTS,
+    NAMES,
+    CHUNK_END,
+    LAST,
+    ACTIVATED,
+    CURSOR,
+    SWEEP_CONTACTS,
+    SWEEP_SLOTS,
+    SWEEP_BOOKINGS,
+    ENDS[0],
+    ENDS[1],
+    ENDS[2],
 ];
 
 /// Notices everything that the journal tells since the last time; without a last time, every row. Says how many links

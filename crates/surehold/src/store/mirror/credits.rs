@@ -7,13 +7,15 @@ use uuid::Uuid;
 
 use crate::store::StoreError;
 
-const COUNTED_TO: &str = "SELECT hubspot_id, kind, counted_to FROM hubspot_credits WHERE org_id = $1 AND hubspot_id = ANY($2)";
+const COUNTED_TO: &str =
+    "SELECT hubspot_id, kind, counted_to FROM hubspot_credits WHERE org_id = $1 AND hubspot_id = ANY($2)";
 const BEGIN: &str = "INSERT INTO hubspot_credits (org_id, hubspot_id, kind, counted_to)
     SELECT $1, u.* FROM unnest($2::text[], $3::text[], $4::int8[]) AS u ON CONFLICT (org_id, hubspot_id, kind) DO NOTHING";
 const SET: &str = "INSERT INTO hubspot_credits (org_id, hubspot_id, kind, counted_to)
     SELECT $1, u.* FROM unnest($2::text[], $3::text[], $4::int8[]) AS u
     ON CONFLICT (org_id, hubspot_id, kind) DO UPDATE SET counted_to = EXCLUDED.counted_to";
-const CHANGES: &str = "SELECT contact_id, kind, at FROM hubspot_credit_changes WHERE org_id = $1 AND contact_id = ANY($2)";
+const CHANGES: &str =
+    "SELECT contact_id, kind, at FROM hubspot_credit_changes WHERE org_id = $1 AND contact_id = ANY($2)";
 const COUNT: &str = "INSERT INTO hubspot_credit_changes (org_id, contact_id, kind, at, delta, applied)
     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (org_id, contact_id, kind, at) DO NOTHING";
 const WANT_PULL: &str = "UPDATE hubspot_links SET pull_wanted_at = now() WHERE org_id = $1 AND entity = 'contact'
@@ -52,7 +54,8 @@ pub async fn set_counted_to(client: &ClientWrapper, org_id: Uuid, counted: &Coun
 }
 
 async fn write(client: &ClientWrapper, sql: &str, org_id: Uuid, counted: &CountedTo) -> Result<(), StoreError> {
-    let rows = counted.iter().flat_map(|(id, kinds)| kinds.iter().map(move |(kind, at)| (id.as_str(), kind.as_str(), *at)));
+    let rows =
+        counted.iter().flat_map(|(id, kinds)| kinds.iter().map(move |(kind, at)| (id.as_str(), kind.as_str(), *at)));
     let mut columns: (Vec<&str>, Vec<&str>, Vec<i64>) = Default::default();
     for (id, kind, at) in rows {
         columns.0.push(id);
@@ -112,7 +115,12 @@ pub struct Wanted {
 }
 
 /// Contacts after an id whose history is to be read, at most so many.
-pub async fn wanted(client: &ClientWrapper, org_id: Uuid, after: Uuid, limit: usize) -> Result<Vec<Wanted>, StoreError> {
+pub async fn wanted(
+    client: &ClientWrapper,
+    org_id: Uuid,
+    after: Uuid,
+    limit: usize,
+) -> Result<Vec<Wanted>, StoreError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = client.query(WANTED, &[&org_id, &after, &limit]).await?;
     let read = |row: &tokio_postgres::Row| {

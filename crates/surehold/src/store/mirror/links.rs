@@ -42,11 +42,13 @@ pub const TRIES_MAX: i32 = 6;
 /// How long a row waits after its first refusal; twice as long after each further one.
 pub const RETRY_AFTER: Duration = Duration::from_secs(60);
 
-const PUSHED: &str = "UPDATE hubspot_links l SET hubspot_id = u.hubspot_id, pushed_version = u.version, pushed_at = u.read_at,
+const PUSHED: &str =
+    "UPDATE hubspot_links l SET hubspot_id = u.hubspot_id, pushed_version = u.version, pushed_at = u.read_at,
         failures = 0, retry_at = NULL, parked_at = NULL, problem = NULL, correlation_id = NULL
     FROM unnest($3::uuid[], $4::text[], $5::int8[], $6::timestamptz[]) AS u(id, hubspot_id, version, read_at)
     WHERE l.org_id = $1 AND l.entity = $2 AND l.entity_id = u.id";
-const REFUSED: &str = "UPDATE hubspot_links l SET failures = l.failures + 1, problem = u.problem, correlation_id = u.correlation_id,
+const REFUSED: &str =
+    "UPDATE hubspot_links l SET failures = l.failures + 1, problem = u.problem, correlation_id = u.correlation_id,
         retry_at = now() + make_interval(secs => $7) * power(2, least(l.failures, 20)),
         parked_at = CASE WHEN u.is_final OR l.failures + 1 >= $8 THEN now() END
     FROM unnest($3::uuid[], $4::text[], $5::text[], $6::bool[]) AS u(id, problem, correlation_id, is_final)
@@ -59,7 +61,8 @@ const FORGET: &str = "UPDATE hubspot_links SET hubspot_id = NULL, pushed_version
 const PUSH_AGAIN: &str = "UPDATE hubspot_links SET pushed_version = 0, failures = 0, retry_at = NULL, parked_at = NULL,
         changed_at = CASE WHEN pushed_version < seen_version THEN changed_at ELSE now() END
     WHERE org_id = $1 AND entity = $2 AND entity_id = ANY($3)";
-const ASSOCIATE_AGAIN: &str = "UPDATE hubspot_links SET associated_version = 0, associated_contact = NULL, associated_session = NULL
+const ASSOCIATE_AGAIN: &str =
+    "UPDATE hubspot_links SET associated_version = 0, associated_contact = NULL, associated_session = NULL
     WHERE org_id = $1 AND entity = 'booking' AND entity_id = ANY($2)";
 const RETRY: &str = "UPDATE hubspot_links SET failures = 0, retry_at = NULL, parked_at = NULL
     WHERE org_id = $1 AND entity = $2 AND entity_id = $3 AND parked_at IS NOT NULL";
@@ -74,11 +77,24 @@ const ADD: &str = "INSERT INTO hubspot_links (org_id, entity, entity_id, hubspot
 
 const WAITING: &str = "SELECT entity_id FROM hubspot_links
     WHERE org_id = $1 AND entity = $2 AND entity_id = ANY($3) AND pushed_version < seen_version";
-const OF_RECORDS: &str = "SELECT hubspot_id, entity_id FROM hubspot_links WHERE org_id = $1 AND entity = $2 AND hubspot_id = ANY($3)";
+const OF_RECORDS: &str =
+    "SELECT hubspot_id, entity_id FROM hubspot_links WHERE org_id = $1 AND entity = $2 AND hubspot_id = ANY($3)";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] =
-    &[WAITING, OF_RECORDS, PUSHED, REFUSED, ADOPT, FORGET, PUSH_AGAIN, ASSOCIATE_AGAIN, RETRY, RETRY_ALL, ASSOCIATED, ADD];
+pub const STATEMENTS: &[&str] = &[
+    WAITING,
+    OF_RECORDS,
+    PUSHED,
+    REFUSED,
+    ADOPT,
+    FORGET,
+    PUSH_AGAIN,
+    ASSOCIATE_AGAIN,
+    RETRY,
+    RETRY_ALL,
+    ASSOCIATED,
+    ADD,
+];
 
 /// Notes rows that HubSpot has now.
 ///
@@ -204,7 +220,12 @@ pub async fn associated(client: &ClientWrapper, org_id: Uuid, rows: &[Associated
 }
 
 /// Those of these rows that wait to be pushed.
-pub async fn waiting(client: &ClientWrapper, org_id: Uuid, entity: Entity, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
+pub async fn waiting(
+    client: &ClientWrapper,
+    org_id: Uuid,
+    entity: Entity,
+    ids: &[Uuid],
+) -> Result<Vec<Uuid>, StoreError> {
     let rows = client.query(WAITING, &[&org_id, &entity.as_str(), &ids]).await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }

@@ -140,7 +140,8 @@ fn select(entity: &str, columns: &str, joins: &str, which: Which) -> String {
 }
 
 fn contacts_sql(which: Which) -> String {
-    let columns = "c.version + b.versions, c.student_id, c.email, c.first_name, c.last_name, c.ndecc_exam_date, b.credits";
+    let columns =
+        "c.version + b.versions, c.student_id, c.email, c.first_name, c.last_name, c.ndecc_exam_date, b.credits";
     let joins = "JOIN contacts c ON c.org_id = l.org_id AND c.id = l.entity_id CROSS JOIN LATERAL (
         SELECT COALESCE(sum(b.version), 0)::int8 AS versions, jsonb_object_agg(b.kind, b.amount) AS credits
         FROM credit_balances b WHERE b.org_id = l.org_id AND b.contact_id = l.entity_id) b";
@@ -148,7 +149,8 @@ fn contacts_sql(which: Which) -> String {
 }
 
 fn sessions_sql(which: Which) -> String {
-    let columns = "s.version, s.name, o.name, s.mock_set, s.local_date, s.local_start, s.local_end, s.location, s.capacity,
+    let columns =
+        "s.version, s.name, o.name, s.mock_set, s.local_date, s.local_start, s.local_end, s.location, s.capacity,
         s.taken + COALESCE((i.seen ->> 'withheld')::int, 0), s.status, s.activates_at";
     let joins = "JOIN slots s ON s.org_id = l.org_id AND s.id = l.entity_id
         JOIN offerings o ON o.org_id = s.org_id AND o.id = s.offering_id
@@ -304,7 +306,13 @@ async fn page<R>(
     rows.iter().map(mirrored).collect()
 }
 
-async fn query(client: &ClientWrapper, sql: &str, org_id: Uuid, after: Uuid, limit: usize) -> Result<Vec<Row>, StoreError> {
+async fn query(
+    client: &ClientWrapper,
+    sql: &str,
+    org_id: Uuid,
+    after: Uuid,
+    limit: usize,
+) -> Result<Vec<Row>, StoreError> {
     let statement = client.prepare_cached(sql).await?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let parameters: [&(dyn ToSql + Sync); 3] = [&org_id, &after, &limit];

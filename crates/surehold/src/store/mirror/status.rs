@@ -9,9 +9,11 @@ use crate::store::StoreError;
 
 const PENDING: &str = "SELECT entity, count(*), min(changed_at) FROM hubspot_links
     WHERE org_id = $1 AND pushed_version < seen_version AND parked_at IS NULL GROUP BY entity";
-const LOOSE: &str = "SELECT count(*) FROM hubspot_links WHERE org_id = $1 AND entity = 'booking' AND hubspot_id IS NOT NULL
+const LOOSE: &str =
+    "SELECT count(*) FROM hubspot_links WHERE org_id = $1 AND entity = 'booking' AND hubspot_id IS NOT NULL
     AND associated_version < pushed_version AND parked_at IS NULL";
-const PARKED: &str = "SELECT entity, entity_id, hubspot_id, parked_at, failures, problem, correlation_id FROM hubspot_links
+const PARKED: &str =
+    "SELECT entity, entity_id, hubspot_id, parked_at, failures, problem, correlation_id FROM hubspot_links
     WHERE org_id = $1 AND parked_at IS NOT NULL ORDER BY entity, entity_id LIMIT $2";
 const PARKED_COUNT: &str = "SELECT count(*) FROM hubspot_links WHERE org_id = $1 AND parked_at IS NOT NULL";
 const SHORT: &str = "SELECT h.contact_id, c.student_id, h.kind, h.at, h.delta, h.applied FROM hubspot_credit_changes h

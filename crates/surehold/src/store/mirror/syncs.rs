@@ -13,7 +13,8 @@ use crate::store::StoreError;
 
 const BEGIN: &str = "INSERT INTO hubspot_syncs (org_id) VALUES ($1) ON CONFLICT (org_id) DO NOTHING";
 // The database's clock is everybody's.
-const TAKE: &str = "UPDATE hubspot_syncs SET lease_holder = $2, lease_until = clock_timestamp() + make_interval(secs => $3)
+const TAKE: &str =
+    "UPDATE hubspot_syncs SET lease_holder = $2, lease_until = clock_timestamp() + make_interval(secs => $3)
     WHERE org_id = $1 AND (lease_holder = $2 OR lease_until IS NULL OR lease_until < clock_timestamp())";
 const GIVE_BACK: &str = "UPDATE hubspot_syncs SET lease_until = NULL WHERE org_id = $1 AND lease_holder = $2";
 const STARTED: &str = "UPDATE hubspot_syncs SET started_at = now() WHERE org_id = $1";
@@ -46,7 +47,12 @@ pub struct Sync {
 }
 
 /// Takes the lease, or prolongs it, for so long from now. `false`: somebody else has it.
-pub async fn take_lease(client: &ClientWrapper, org_id: Uuid, holder: Uuid, length: Duration) -> Result<bool, StoreError> {
+pub async fn take_lease(
+    client: &ClientWrapper,
+    org_id: Uuid,
+    holder: Uuid,
+    length: Duration,
+) -> Result<bool, StoreError> {
     client.execute(BEGIN, &[&org_id]).await?;
     Ok(client.execute(TAKE, &[&org_id, &holder, &length.as_secs_f64()]).await? == 1)
 }

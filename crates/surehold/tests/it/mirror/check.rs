@@ -21,7 +21,8 @@ async fn what_people_changed_at_hubspot_is_named_and_mended() {
     school.hubspot.edit(CONTACTS, &school.record_of(CONTACTS, students[1]), &[("firstname", "Ken")]).unwrap();
 
     let found = school.mirror.check(&school.org, false, &()).await.unwrap();
-    let mut problems: Vec<String> = found.drift.iter().map(|drift| format!("{}: {}", drift.entity.as_str(), drift.problem)).collect();
+    let mut problems: Vec<String> =
+        found.drift.iter().map(|drift| format!("{}: {}", drift.entity.as_str(), drift.problem)).collect();
     problems.sort();
     assert_eq!(
         problems[..3],

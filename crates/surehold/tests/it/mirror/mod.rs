@@ -2,6 +2,7 @@
 
 mod check;
 mod cli;
+mod credits;
 mod cron;
 mod faults;
 mod lookup;
