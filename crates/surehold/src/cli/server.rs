@@ -16,7 +16,8 @@ use super::database::Database;
 use crate::config::{Common, ServerOptions};
 use crate::desk::Desk;
 use crate::http;
-use crate::store::Store;
+use crate::hubspot::Portals;
+use crate::store::{Store, orgs};
 use crate::workers::{expired_holds, hubspot, payments, session_cancellation};
 
 /// How long requests in flight may take to finish once the server was told to stop.
