@@ -98,6 +98,7 @@ impl Server {
 
     async fn serve(self, stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
         let Server { listener, database, store, desk, http, reconcile_every, mirror_every, .. } = self;
+        warn_of_portals(&store, &http.hubspot).await;
         let app = http::App::new(store.clone(), desk.clone(), http);
         app.warm_up().await;
         let mut workers = JoinSet::new();
@@ -161,17 +162,27 @@ fn http_options(options: &ServerOptions) -> anyhow::Result<http::HttpOptions> {
     })
 }
 
-/// Refuses portals that would mirror several organisations into one; warns of those that are for nobody.
+/// Refuses a portal that several organisations would be mirrored into.
 async fn check_portals(store: &Store, portals: &Portals) -> anyhow::Result<()> {
     if portals.is_empty() {
         return Ok(());
     }
-    let known = orgs::open(&**store.read().await?).await?;
-    let slugs: Vec<&str> = known.iter().filter(|org| !org.is_test).map(|org| org.slug.as_str()).collect();
-    for slug in portals.slugs().filter(|slug| !slugs.contains(slug)) {
+    let orgs = mirrored_orgs(store).await?;
+    portals.check_orgs(&orgs.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Warns of portals that are for nobody. Not before the demo has made its organisations.
+async fn warn_of_portals(store: &Store, portals: &Portals) {
+    let Ok(orgs) = mirrored_orgs(store).await else { return };
+    for slug in portals.slugs().filter(|slug| !orgs.iter().any(|org| org == slug)) {
         tracing::warn!(slug, "a HubSpot portal is set for an organisation that does not exist");
     }
-    portals.check_orgs(&slugs)
+}
+
+/// The organisations that can have a portal.
+async fn mirrored_orgs(store: &Store) -> anyhow::Result<Vec<String>> {
+    let open = orgs::open(&**store.read().await?).await?;
+    Ok(open.into_iter().filter(|org| !org.is_test).map(|org| org.slug).collect())
 }
 
 /// Waits for ^C or SIGTERM and says which it was.

@@ -5,6 +5,7 @@ mod cli;
 mod cron;
 mod faults;
 mod lookup;
+mod serve;
 mod setup;
 mod status;
 mod sync;
