@@ -16,7 +16,8 @@ use super::database::Database;
 use crate::config::{Common, ServerOptions};
 use crate::desk::Desk;
 use crate::http;
-use crate::store::Store;
+use crate::hubspot::Portals;
+use crate::store::{Store, orgs};
 use crate::workers::{expired_holds, hubspot, payments, session_cancellation};
 
 /// How long requests in flight may take to finish once the server was told to stop.
@@ -167,7 +168,8 @@ async fn check_portals(store: &Store, portals: &Portals) -> anyhow::Result<()> {
     }
     let known = orgs::open(&**store.read().await?).await?;
     let slugs: Vec<&str> = known.iter().filter(|org| !org.is_test).map(|org| org.slug.as_str()).collect();
-    for slug in portals.slugs().filter(|slug| !slugs.contains(slug)) {
+    // On the first start there is none at all: that is said elsewhere.
+    for slug in portals.slugs().filter(|slug| !slugs.is_empty() && !slugs.contains(slug)) {
         tracing::warn!(slug, "a HubSpot portal is set for an organisation that does not exist");
     }
     portals.check_orgs(&slugs)
