@@ -171,8 +171,7 @@ impl Importer {
     }
 }
 
-/// Works at a row until nobody gets in between any more.
-pub async fn with_retries<R>(row: &R, work: &impl AsyncFn(&R) -> RowResult) -> RowResult {
+async fn with_retries<R>(row: &R, work: &impl AsyncFn(&R) -> RowResult) -> RowResult {
     for _ in 1..RETRIES {
         match work(row).await {
             Err(Stop::Again) => {}

@@ -19,8 +19,8 @@ const NOT_NOW_MAX: Duration = Duration::from_secs(60);
 pub(super) struct Calls<'a> {
     pub mirror: &'a Mirror,
     pub org: &'a OrgRow,
-    pub portal: &'a Portal,
-    pub lease: &'a Lease<'a>,
+    pub portal: Portal,
+    lease: Lease<'a>,
 }
 
 /// What became of a call.
@@ -32,22 +32,23 @@ pub(super) enum Tried<T> {
 }
 
 impl Mirror {
-    /// Does something that calls HubSpot, under the lease of an organisation.
-    pub(super) async fn with_lease<T>(
-        &self,
-        org: &OrgRow,
-        work: impl AsyncFnOnce(&Calls<'_>) -> Result<T, MirrorError>,
-    ) -> Result<T, MirrorError> {
+    /// Takes the right to call HubSpot for an organisation. [`Calls::end`] gives it back.
+    pub(super) async fn calls<'a>(&'a self, org: &'a OrgRow) -> Result<Calls<'a>, MirrorError> {
         let portal = self.portal_needed(org)?;
         let lease = self.lease(org.id, portal.client.call_time_max()).await?;
-        let result = work(&Calls { mirror: self, org, portal: &portal, lease: &lease }).await;
-        // If this fails, the lease ends by itself.
-        let _ = lease.give_back().await;
-        result
+        Ok(Calls { mirror: self, org, portal, lease })
     }
 }
 
 impl Calls<'_> {
+    /// Lets others go ahead.
+    pub async fn end(self) {
+        // If this fails, the lease ends by itself.
+        if let Err(error) = self.lease.give_back().await {
+            tracing::debug!(%error, "a lease was not given back");
+        }
+    }
+
     /// Makes a call that may be repeated, until its outcome is known.
     pub async fn repeat<'h, T, F: Future<Output = Result<T, HubSpotError>>>(
         &'h self,

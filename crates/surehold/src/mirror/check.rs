@@ -79,7 +79,10 @@ impl Mirror {
         heal: bool,
         progress: &dyn Progress,
     ) -> Result<CheckReport, MirrorError> {
-        self.with_lease(org, async |calls| check(calls, heal, progress).await).await
+        let calls = self.calls(org).await?;
+        let result = check(&calls, heal, progress).await;
+        calls.end().await;
+        result
     }
 }
 
@@ -281,9 +284,12 @@ async fn without_waiting(calls: &Calls<'_>, entity: Entity, drift: &mut Vec<Drif
 
 async fn mend(calls: &Calls<'_>, drift: &[Drift]) -> Result<(), MirrorError> {
     let org_id = calls.org.id;
-    let contacts = drift.iter().filter(|one| one.entity == Entity::Contact && one.remedy == Remedy::Push);
-    let holders = contacts.filter_map(|one| Some(Holder { id: one.id, hubspot_id: one.hubspot_id.clone()? }));
-    credits::count(calls, &holders.collect::<Vec<_>>()).await?;
+    let holders: Vec<Holder> = drift
+        .iter()
+        .filter(|one| one.entity == Entity::Contact && one.remedy == Remedy::Push)
+        .filter_map(|one| Some(Holder { id: one.id, hubspot_id: one.hubspot_id.clone()? }))
+        .collect();
+    credits::count(calls, &holders).await?;
     let mut push: BTreeMap<&str, (Entity, Vec<Uuid>)> = BTreeMap::new();
     let mut associate = Vec::new();
     {

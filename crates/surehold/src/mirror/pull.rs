@@ -41,18 +41,10 @@ impl Mirror {
     ///
     /// As of [`Mirror::sync`].
     pub async fn pull_contacts(&self, org: &OrgRow) -> Result<PullReport, MirrorError> {
-        self.with_lease(org, async |calls| {
-            let since = syncs::find(&*self.store.read().await?, org.id).await?.contacts_pulled_to;
-            let from = since.map_or(Timestamp::UNIX_EPOCH, |since| since - SEARCH_LAG);
-            let seen = changed_contacts(calls, from).await?;
-            let report = pull_wanted(calls).await?;
-            // By HubSpot's clock, which may differ from ours.
-            if let Some(seen) = seen.max(since) {
-                syncs::contacts_pulled(&*self.store.read().await?, org.id, seen).await?;
-            }
-            Ok(report)
-        })
-        .await
+        let calls = self.calls(org).await?;
+        let result = pull_changed(&calls).await;
+        calls.end().await;
+        result
     }
 
     /// Counts changes of the credits of contacts that a webhook named.
@@ -65,8 +57,24 @@ impl Mirror {
         if wanted.is_empty() {
             return Ok(PullReport::default());
         }
-        self.with_lease(org, async |calls| pull_wanted(calls).await).await
+        let calls = self.calls(org).await?;
+        let result = pull_wanted(&calls).await;
+        calls.end().await;
+        result
     }
+}
+
+async fn pull_changed(calls: &Calls<'_>) -> Result<PullReport, MirrorError> {
+    let (store, org_id) = (&calls.mirror.store, calls.org.id);
+    let since = syncs::find(&*store.read().await?, org_id).await?.contacts_pulled_to;
+    let from = since.map_or(Timestamp::UNIX_EPOCH, |since| since - SEARCH_LAG);
+    let seen = changed_contacts(calls, from).await?;
+    let report = pull_wanted(calls).await?;
+    // By HubSpot's clock, which may differ from ours.
+    if let Some(seen) = seen.max(since) {
+        syncs::contacts_pulled(&*store.read().await?, org_id, seen).await?;
+    }
+    Ok(report)
 }
 
 async fn pull_wanted(calls: &Calls<'_>) -> Result<PullReport, MirrorError> {

@@ -67,7 +67,8 @@ pub(super) async fn push(calls: &Calls<'_>, object: Object, rows: Vec<Ready>) ->
     let (known, new): (Vec<Ready>, Vec<Ready>) = rows.into_iter().partition(|row| row.hubspot_id.is_some());
     let batches: Vec<Vec<Ready>> =
         known.chunks(BATCH_MAX).chain(new.chunks(BATCH_MAX)).map(<[Ready]>::to_vec).collect();
-    let mut pushes = stream::iter(batches.into_iter().map(|batch| push_batch(calls, object, batch))).buffer_unordered(AT_ONCE);
+    let pushes: Vec<_> = batches.into_iter().map(|batch| push_batch(calls, object, batch)).collect();
+    let mut pushes = stream::iter(pushes).buffer_unordered(AT_ONCE);
     let mut all = PageOutcome::default();
     let mut failed = None;
     while let Some(page) = pushes.next().await {
@@ -166,8 +167,9 @@ async fn note(
     page.counts.failed = refused.len() as u64;
     if object == Object::Contact {
         // Before the link is noted: a record whose link we know, and nothing else, had a life before us.
-        let first = page.saved.iter().filter(|saved| saved.is_first).map(|saved| saved.hubspot_id.clone());
-        credits::count_all(calls, &first.collect::<Vec<_>>()).await?;
+        let first: Vec<String> =
+            page.saved.iter().filter(|saved| saved.is_first).map(|saved| saved.hubspot_id.clone()).collect();
+        credits::count_all(calls, &first).await?;
     }
     let (org_id, entity) = (calls.org.id, entity_of(object));
     let client = calls.mirror.store.read().await?;

@@ -9,7 +9,7 @@ use super::credits::{self, Holder};
 use super::push::{PageOutcome, Ready, push};
 use super::{Counts, Mirror, MirrorError, SyncReport, associate, properties};
 use crate::hubspot::{BATCH_MAX, Object};
-use crate::store::mirror::rows::{self, Which};
+use crate::store::mirror::rows::{self, ContactRow, Mirrored, Which};
 use crate::store::mirror::{changes, status, syncs};
 use crate::store::orgs::OrgRow;
 
@@ -41,17 +41,21 @@ impl Mirror {
     /// [`MirrorError::Busy`] if another program is at it. Others end the run early; what was pushed is noted, and the
     /// report of the run says why it ended.
     pub async fn sync(&self, org: &OrgRow, progress: &dyn Progress) -> Result<SyncReport, MirrorError> {
-        self.with_lease(org, async |calls| {
-            let begun = Instant::now();
-            syncs::started(&*self.store.read().await?, org.id).await?;
-            let mut report = SyncReport::default();
-            let result = run(calls, &mut report, progress).await;
-            report.problem = result.as_ref().err().map(ToString::to_string);
-            report.milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-            let noted = self.note(org.id, &mut report).await;
-            result.and(noted).map(|()| report)
-        })
-        .await
+        let calls = self.calls(org).await?;
+        let result = self.run_and_note(&calls, progress).await;
+        calls.end().await;
+        result
+    }
+
+    async fn run_and_note(&self, calls: &Calls<'_>, progress: &dyn Progress) -> Result<SyncReport, MirrorError> {
+        let begun = Instant::now();
+        syncs::started(&*self.store.read().await?, calls.org.id).await?;
+        let mut report = SyncReport::default();
+        let result = run(calls, &mut report, progress).await;
+        report.problem = result.as_ref().err().map(ToString::to_string);
+        report.milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let noted = self.note(calls.org.id, &mut report).await;
+        result.and(noted).map(|()| report)
     }
 
     async fn note(&self, org_id: Uuid, report: &mut SyncReport) -> Result<(), MirrorError> {
@@ -102,17 +106,21 @@ async fn push_contacts(
         drop(client);
         let Some(last) = page.last() else { return Ok(is_more) };
         after = last.id;
-        let known = page.iter().filter_map(|row| Some(Holder { id: row.id, hubspot_id: row.hubspot_id.clone()? }));
-        let unread = credits::unread(calls, known.collect()).await?;
+        let known: Vec<Holder> = page
+            .iter()
+            .filter_map(|row| Some(Holder { id: row.id, hubspot_id: row.hubspot_id.clone()? }))
+            .collect();
+        let unread = credits::unread(calls, known).await?;
         credits::count(calls, &unread).await?;
 
         let write = Uuid::now_v7();
-        let ready = page.iter().map(|row| {
+        let with_credits = |row: &Mirrored<ContactRow>| {
             let mut all = properties::of_contact(mapping, row);
             all.extend(properties::of_credits(mapping, &row.row, write));
             Ready::new(row, all)
-        });
-        let PageOutcome { counts, saved, adopted } = push(calls, Object::Contact, ready.collect()).await?;
+        };
+        let ready: Vec<Ready> = page.iter().map(with_credits).collect();
+        let PageOutcome { counts, saved, adopted } = push(calls, Object::Contact, ready).await?;
         report.contacts.add(counts);
         progress.done(page.len() as u64);
 

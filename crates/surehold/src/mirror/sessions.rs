@@ -7,7 +7,7 @@ use super::pull::PullReport;
 use super::{Mirror, MirrorError};
 use crate::hubspot::search::{Direction, Sort};
 use crate::hubspot::{Filter, HubSpotError, Mapping, Record, Search};
-use crate::import::importer::{Done, Importer, Stop, with_retries};
+use crate::import::importer::{Done, Importer, RETRIES, Stop};
 use crate::import::report::{Level, Report};
 use crate::import::sessions::{self as rows, import, parse};
 use crate::import::table::Table;
@@ -41,12 +41,16 @@ impl Mirror {
     ///
     /// As of [`Mirror::sync`].
     pub async fn pull_sessions(&self, org: &OrgRow) -> Result<PullReport, MirrorError> {
-        self.with_lease(org, async |calls| {
-            let records = unknown(calls).await?;
-            bring_in(calls, &records).await
-        })
-        .await
+        let calls = self.calls(org).await?;
+        let result = pull(&calls).await;
+        calls.end().await;
+        result
     }
+}
+
+async fn pull(calls: &Calls<'_>) -> Result<PullReport, MirrorError> {
+    let records = unknown(calls).await?;
+    bring_in(calls, &records).await
 }
 
 /// Every session without our id, oldest first.
@@ -99,12 +103,16 @@ async fn bring_in(calls: &Calls<'_>, records: &[Record]) -> Result<PullReport, M
         dry_run: false,
     };
     for (line, row) in parsed {
-        match with_retries(&row, &async |row| import(&importer, row).await).await {
-            Ok((Done::Added, _)) => pulled.sessions_added += 1,
-            Ok(_) => {}
-            Err(Stop::Refused(problem)) => report.refuse(line, [problem]),
-            Err(Stop::Again) => {} // the next pull finds it
-            Err(Stop::Fatal(error)) => return Err(MirrorError::Unexpected(format!("{error:#}"))),
+        for _ in 0..RETRIES {
+            match import(&importer, &row).await {
+                // Somebody else changed the same thing. If that goes on, the next pull finds it.
+                Err(Stop::Again) => continue,
+                Ok((Done::Added, _)) => pulled.sessions_added += 1,
+                Ok(_) => {}
+                Err(Stop::Refused(problem)) => report.refuse(line, [problem]),
+                Err(Stop::Fatal(error)) => return Err(MirrorError::Unexpected(format!("{error:#}"))),
+            }
+            break;
         }
     }
     for line in report.lines() {

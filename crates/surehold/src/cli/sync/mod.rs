@@ -9,7 +9,6 @@ mod setup;
 mod status;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context;
 use serde::Serialize;

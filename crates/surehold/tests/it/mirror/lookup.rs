@@ -15,7 +15,7 @@ use crate::support::answer::Answer;
 use crate::support::api::{Api, Student, booking_of, merged};
 use crate::support::cluster::connect;
 use crate::support::gate::{Gate, Stop};
-use crate::support::portal::{hubspot, portals};
+use crate::support::portal::{hubspot, portals_at};
 
 const AWAY: &str = "DATABASE_UNAVAILABLE";
 const CRM_AWAY: &str = "CRM_UNAVAILABLE";
@@ -143,7 +143,7 @@ async fn two_servers_at_once_make_one_contact() {
     let options = MirrorOptions { lookup_time_max: FOR_EVER, ..MirrorOptions::default() };
     let server = || {
         let (store, desk) = (school.api.school.store.clone(), school.api.school.second_server());
-        Mirror::new(store, desk, portals(&gate.url), options)
+        Mirror::new(store, desk, portals_at(&school.hubspot, &["--hubspot-api-base", &gate.url]), options)
     };
     let (one, other, org) = (server(), server(), school.org().await);
     gate.stops(Stop::After("GET /crm/v3/objects/0-1/"));

@@ -177,8 +177,8 @@ async fn a_moved_booking_leaves_its_old_session() {
         .hubspot
         .associations()
         .iter()
-        .filter(|one| one.type_id == 1291 && one.from.to_string() == record)
-        .map(|one| one.to.to_string())
+        .filter(|one| one.type_id == 1291 && one.from.1.to_string() == record)
+        .map(|one| one.to.1.to_string())
         .collect();
     assert_eq!(sessions, [school.record_of(SESSIONS, new)]);
     assert_eq!(school.shows(SESSIONS, old, "total_bookings"), "0");
