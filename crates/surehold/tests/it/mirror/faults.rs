@@ -117,16 +117,20 @@ async fn a_run_that_dies_in_the_middle_twenty_times_makes_one_record_of_each() {
     let school = MirroredSchool::with(&["--hubspot-timeout", "1"], |_| {}).await;
     school.mirror.set_up(&school.org, false).await.unwrap();
     school.with_bookings(4).await;
-    let later = Fault::Delay { ms: (200, 200), effect: Effect::All };
+    let later = Fault::Delay { ms: (100, 100), effect: Effect::All };
     school.hubspot.add_fault(Rule::sometimes(1.0, later));
+    let session = school.api.school.session("Situational Judgment", 100).await;
     for round in 0..20 {
+        // There is something of each kind to be pushed.
+        let student = school.api.school.student(&format!("NEW{round}"), &[("sj_credits", 1)]).await;
+        school.api.school.book(student, session).await.unwrap();
         let calls = school.hubspot.calls().len();
         let (mirror, org) = (school.mirror.clone(), school.org.clone());
         let run = tokio::spawn(async move { mirror.sync(&org, &()).await });
         // Dies once one more call has arrived, and some more in later rounds.
-        school.hubspot.until(|hubspot| hubspot.calls().len() > calls + round % 4).await;
+        school.hubspot.until(|hubspot| hubspot.calls().len() > calls + round % 5).await;
         run.abort();
-        let _ = run.await;
+        assert!(run.await.is_err(), "it died");
         let free = "SELECT count(*) FROM hubspot_syncs WHERE lease_until < clock_timestamp()";
         while school.api.school.number(free).await == 0 {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
