@@ -9,3 +9,4 @@ mod setup;
 mod status;
 mod sync;
 mod webhook;
+mod worker;
