@@ -98,7 +98,6 @@ impl Server {
 
     async fn serve(self, stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
         let Server { listener, database, store, desk, http, reconcile_every, mirror_every, .. } = self;
-        warn_of_portals(&store, &http.hubspot).await;
         let app = http::App::new(store.clone(), desk.clone(), http);
         app.warm_up().await;
         let mut workers = JoinSet::new();
@@ -162,27 +161,18 @@ fn http_options(options: &ServerOptions) -> anyhow::Result<http::HttpOptions> {
     })
 }
 
-/// Refuses a portal that several organisations would be mirrored into.
+/// Refuses portals that would mirror several organisations into one; warns of those that are for nobody.
 async fn check_portals(store: &Store, portals: &Portals) -> anyhow::Result<()> {
     if portals.is_empty() {
         return Ok(());
     }
-    let orgs = mirrored_orgs(store).await?;
-    portals.check_orgs(&orgs.iter().map(String::as_str).collect::<Vec<_>>())
-}
-
-/// Warns of portals that are for nobody. Not before the demo has made its organisations.
-async fn warn_of_portals(store: &Store, portals: &Portals) {
-    let Ok(orgs) = mirrored_orgs(store).await else { return };
-    for slug in portals.slugs().filter(|slug| !orgs.iter().any(|org| org == slug)) {
+    let known = orgs::open(&**store.read().await?).await?;
+    let slugs: Vec<&str> = known.iter().filter(|org| !org.is_test).map(|org| org.slug.as_str()).collect();
+    // On the first start there is none at all: that is said elsewhere.
+    for slug in portals.slugs().filter(|slug| !slugs.is_empty() && !slugs.contains(slug)) {
         tracing::warn!(slug, "a HubSpot portal is set for an organisation that does not exist");
     }
-}
-
-/// The organisations that can have a portal.
-async fn mirrored_orgs(store: &Store) -> anyhow::Result<Vec<String>> {
-    let open = orgs::open(&**store.read().await?).await?;
-    Ok(open.into_iter().filter(|org| !org.is_test).map(|org| org.slug).collect())
+    portals.check_orgs(&slugs)
 }
 
 /// Waits for ^C or SIGTERM and says which it was.

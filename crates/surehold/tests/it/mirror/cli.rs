@@ -214,7 +214,7 @@ async fn another_program_at_it_is_said_and_nothing_done() {
 async fn it_watches_until_it_is_told_to_stop() {
     let school = MirroredSchool::open().await;
     school.api.enrols("ANN", json!({})).await;
-    let mut watching = command(&school, true, "--watch --json --hubspot-sync-every 1s")
+    let watching = command(&school, true, "--watch --json --hubspot-sync-every 1s")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)

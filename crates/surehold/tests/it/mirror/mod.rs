@@ -10,3 +10,4 @@ mod setup;
 mod status;
 mod sync;
 mod webhook;
+mod worker;
