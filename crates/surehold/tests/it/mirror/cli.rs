@@ -135,6 +135,10 @@ async fn what_is_parked_is_shown_and_tried_again() {
     assert!(shown.contains("parked: 3") && shown.contains("Email address is invalid"), "{shown}");
     assert!(shown.contains("cut below what was spent") && shown.contains("ANN"), "{shown}");
 
+    // A run that leaves them is not one that is done.
+    let left = runs(&school, "", 1).await;
+    assert!(left.contains("3 rows are parked: see `sync status`."), "{left}");
+
     let one = runs_without_a_portal(&school, &format!("retry contact {ann}"), 0).await;
     assert!(one.contains("The contact is tried again at the next run."), "{one}");
     let twice = runs_without_a_portal(&school, &format!("retry contact {ann}"), 1).await;
