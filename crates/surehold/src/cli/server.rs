@@ -168,7 +168,8 @@ async fn check_portals(store: &Store, portals: &Portals) -> anyhow::Result<()> {
     }
     let known = orgs::open(&**store.read().await?).await?;
     let slugs: Vec<&str> = known.iter().filter(|org| !org.is_test).map(|org| org.slug.as_str()).collect();
-    for slug in portals.slugs().filter(|slug| !slugs.contains(slug)) {
+    // On the first start there is none at all: that is said elsewhere.
+    for slug in portals.slugs().filter(|slug| !slugs.is_empty() && !slugs.contains(slug)) {
         tracing::warn!(slug, "a HubSpot portal is set for an organisation that does not exist");
     }
     portals.check_orgs(&slugs)

@@ -62,6 +62,8 @@ impl App {
                 tracing::warn!(org = org.slug, %error, "the catalogue cannot be read yet");
             }
         }
+        // Nobody has asked yet, so nobody has to put up with what may be a moment old.
+        self.directory.forget_orgs();
     }
 
     /// Hands a command to the desk.

@@ -31,6 +31,8 @@ pub struct Directory {
 #[derive(Default)]
 struct Known {
     orgs: Option<(Instant, Arc<Orgs>)>,
+    /// However long ago.
+    orgs_known_last: Option<Arc<Orgs>>,
     keys: HashMap<Uuid, (Instant, Arc<ApiKeyRow>)>,
     catalogues: HashMap<Uuid, (Instant, Arc<Catalogue>)>,
     slots: HashMap<(Uuid, String), (Instant, Uuid)>,
@@ -83,7 +85,7 @@ impl Directory {
     /// The organisations as they were known last, however long ago that is: for what can be answered without the
     /// database, while it does not answer.
     pub fn orgs_known_last(&self) -> Option<Arc<Orgs>> {
-        self.known().orgs.as_ref().map(|(_, orgs)| orgs.clone())
+        self.known().orgs_known_last.clone()
     }
 
     /// The open organisation of an id.
@@ -106,7 +108,9 @@ impl Directory {
         let asked_at = Instant::now();
         let open = orgs::open(&*self.store.read().await?).await?;
         let orgs = Arc::new(Orgs(open.into_iter().map(Arc::new).collect()));
-        self.known().orgs = Some((asked_at, orgs.clone()));
+        let mut known = self.known();
+        known.orgs = Some((asked_at, orgs.clone()));
+        known.orgs_known_last = Some(orgs.clone());
         Ok(orgs)
     }
 
@@ -163,7 +167,7 @@ impl Directory {
         remember(&mut self.known().slots, (org_id, hubspot_id.to_owned()), Instant::now(), slot_id);
     }
 
-    /// Forgets the organisations: one was made or closed here.
+    /// Has the organisations read again before they are used: one was made or closed here.
     pub fn forget_orgs(&self) {
         self.known().orgs = None;
     }

@@ -51,7 +51,7 @@ impl Demo {
     }
 }
 
-fn wait_until(what: &str, condition: impl Fn() -> bool) {
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !condition() {
         assert!(Instant::now() < deadline, "{what}: not within a minute");
@@ -97,6 +97,81 @@ fn a_newcomers_first_minutes_and_a_hard_end() {
     demo.kill(Signal::SIGINT);
     assert!(!data_dir.join("postgres/postmaster.pid").exists(), "PostgreSQL was stopped");
     std::fs::remove_dir_all(&data_dir).unwrap();
+}
+
+/// The demo has a HubSpot: everything is mirrored there, also to the new one of the next start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demo_is_mirrored() {
+    let data_dir = std::env::temp_dir().join(format!("surehold-mirrored-{}", uuid::Uuid::now_v7().simple()));
+    std::fs::create_dir_all(&data_dir).unwrap();
+    // Four students, and one whom only HubSpot knows; nine sessions and nine experiences; one seat that is taken.
+    let everything = [5, 18, 1];
+    for _ in 0..2 {
+        let mut demo = Demo::start(&data_dir);
+        is_mirrored(&data_dir, everything).await;
+        newcomer_logs_in(&data_dir).await;
+        let status = || text(&demo.run(&["sync", "status"]));
+        wait_until("she is mirrored, too", || status().contains("nothing waits for HubSpot"));
+        assert!(!status().contains("parked"), "{}", status());
+
+        let mut check = Command::new(BINARY);
+        check.args(["sync", "--check", "--data-dir"]).arg(&data_dir).env_remove("DATABASE_URL");
+        for name in ["SUREHOLD_HUBSPOT_API_BASE", "SUREHOLD_HUBSPOT_ACCESS_TOKEN", "SUREHOLD_HUBSPOT_CLIENT_SECRET"] {
+            check.env(name, setting(&data_dir, name));
+        }
+        // The server may be at it.
+        wait_until("both sides agree", || text(&check.output().unwrap()).contains("both sides agree"));
+        let state = hubspot(&data_dir).await;
+        let contacts = state["objects"]["0-1"].as_array().unwrap();
+        let newcomer = contacts.iter().find(|record| record["properties"]["student_id"] == "1588888").unwrap();
+        let credits = &newcomer["properties"]["cs_credits"];
+        assert_eq!(credits, "2", "bought once, however often the demo is started: {newcomer:#}");
+        let doctor = demo.run(&["doctor"]);
+        assert!(doctor.status.success(), "{}", text(&doctor));
+        demo.kill(Signal::SIGINT);
+    }
+    std::fs::remove_dir_all(&data_dir).unwrap();
+}
+
+/// A value of demo.env.
+fn setting(data_dir: &Path, name: &str) -> String {
+    let text = std::fs::read_to_string(data_dir.join("demo.env")).expect("demo.env");
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).expect(name);
+    line.trim_matches('\'').to_owned()
+}
+
+/// Everything at the demo's stand-in for HubSpot.
+async fn hubspot(data_dir: &Path) -> serde_json::Value {
+    let url = format!("{}/_simulator/state", setting(data_dir, "SUREHOLD_HUBSPOT_API_BASE"));
+    http().get(url).send().await.unwrap().json().await.unwrap()
+}
+
+/// Waits until there are so many contacts, sessions and bookings.
+async fn is_mirrored(data_dir: &Path, wanted: [usize; 3]) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let state = hubspot(data_dir).await;
+        let found =
+            ["0-1", "2-50158913", "2-50158943"].map(|kind| state["objects"][kind].as_array().map_or(0, Vec::len));
+        if found == wanted && state["associations"].as_array().is_some_and(|all| all.len() == 2 * wanted[2]) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{found:?}: not {wanted:?} within a minute");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The student whom only HubSpot knows at first logs in.
+async fn newcomer_logs_in(data_dir: &Path) {
+    let url = format!("{}/api/user/login", setting(data_dir, "SUREHOLD_URL"));
+    let body = serde_json::json!({ "student_id": "1588888", "email": "noor.haddad@example.org" });
+    let answer = http().post(url).json(&body).send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+}
+
+fn http() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
 impl Drop for Demo {

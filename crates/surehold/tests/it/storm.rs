@@ -132,7 +132,7 @@ async fn an_open_loop_passes_and_leaves_its_record() {
     let output = storm(&api.url, &api.keys.admin, &flags).await;
     let said = text(&output);
     assert!(output.status.success() && said.trim_end().ends_with("… PASS"), "{said}");
-    for part in ["60 requests per second for 1 s (book=70,", "P99.9", "up to", "#", "ok   replays", "all 8 hold"] {
+    for part in ["60 requests per second for 1 s (book=70,", "P99.9", "up to", "#", "ok   replays", "all 9 hold"] {
         assert!(said.contains(part), "{part:?} is not in: {said}");
     }
     assert_eq!(open_orgs(&api).await, 0, "the test organisation is closed");

@@ -74,7 +74,7 @@ async fn a_sound_server_passes() {
         "x checkout 400 INSUFFICIENT_AVAILABILITY",
         "paid while changing the trip",
         "none of them an error",
-        "all 8 hold",
+        "all 9 hold",
         "refunded",
     ] {
         assert!(said.contains(part), "{part:?} is not in: {said}");

@@ -86,6 +86,8 @@ impl Crm {
             made.map_err(|error| {
                 anyhow::anyhow!("the stand-in for HubSpot takes no sample student: {}", error.message)
             })?;
+            // Whoever logs in at once finds her, too.
+            self.simulator.refresh_search();
         }
         let mapping = Mapping::default();
         let credits = mapping.contacts.credits.values().map(|names| names.property.clone());

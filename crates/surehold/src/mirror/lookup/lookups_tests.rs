@@ -40,9 +40,17 @@ fn waiting(flights: &Flights<usize>, pair: &Pair) -> usize {
 }
 
 async fn until(condition: impl Fn() -> bool) {
-    while !condition() {
-        tokio::task::yield_now().await;
-    }
+    let all = async {
+        while !condition() {
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time(all).await;
+}
+
+/// What hangs fails.
+async fn in_time<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), work).await.expect("within 20 seconds")
 }
 
 #[tokio::test]
@@ -62,11 +70,11 @@ async fn many_who_ask_for_the_same_share_one_flight_and_the_next_one_has_its_own
     work.go.send_replace(true);
     let mut outcomes = Vec::new();
     for asked in asked {
-        outcomes.push(asked.await.expect("no panic").expect("an outcome"));
+        outcomes.push(in_time(asked).await.expect("no panic").expect("an outcome"));
     }
     assert!(outcomes.iter().all(|outcome| *outcome == outcomes[0]), "{outcomes:?}");
-    assert_ne!(other.await.expect("no panic"), Ok(outcomes[0]), "another student is another flight");
-    assert_eq!(ask().await.expect("no panic"), Ok(3), "what is over is not remembered here");
+    assert_ne!(in_time(other).await.expect("no panic"), Ok(outcomes[0]), "another student is another flight");
+    assert_eq!(in_time(ask()).await.expect("no panic"), Ok(3), "what is over is not remembered here");
 }
 
 #[tokio::test]
@@ -85,15 +93,15 @@ async fn work_goes_on_when_those_who_asked_leave() {
     });
     until(|| waiting(&flights, &pair("ANN")) == 2).await;
     work.go.send_replace(true);
-    assert_eq!(joined.await.expect("no panic"), Ok(1), "the first one's work");
+    assert_eq!(in_time(joined).await.expect("no panic"), Ok(1), "the first one's work");
 }
 
 #[tokio::test]
 async fn work_that_dies_is_told_and_holds_nobody_up() {
     let flights: Flights<usize> = Flights::default();
-    let died = flights.join(pair("ANN"), async { panic!("on purpose") }).await;
-    assert_eq!(died, Err(Missed::Died));
-    assert_eq!(flights.join(pair("ANN"), async { 7 }).await, Ok(7));
+    let died = flights.join(pair("ANN"), async { panic!("on purpose") });
+    assert_eq!(in_time(died).await, Err(Missed::Died));
+    assert_eq!(in_time(flights.join(pair("ANN"), async { 7 })).await, Ok(7));
 }
 
 #[tokio::test]
@@ -105,16 +113,16 @@ async fn too_many_are_told_at_once_and_those_who_join_are_not_more() {
         asked.spawn(async move { flights.join(pair(&format!("S{n}")), work).await });
     }
     until(|| work.begun() == TOGETHER_MAX).await;
-    assert_eq!(flights.join(pair("ONE-MORE"), work.once()).await, Err(Missed::TooMany));
+    assert_eq!(in_time(flights.join(pair("ONE-MORE"), work.once())).await, Err(Missed::TooMany));
     let joined = tokio::spawn({
         let (flights, work) = (flights.clone(), work.once());
         async move { flights.join(pair("S7"), work).await }
     });
     until(|| waiting(&flights, &pair("S7")) == 2).await;
     work.go.send_replace(true);
-    assert!(joined.await.expect("no panic").is_ok());
-    assert!(asked.join_all().await.into_iter().all(|outcome| outcome.is_ok()));
-    assert!(flights.join(pair("ONE-MORE"), work.once()).await.is_ok());
+    assert!(in_time(joined).await.expect("no panic").is_ok());
+    assert!(in_time(asked.join_all()).await.into_iter().all(|outcome| outcome.is_ok()));
+    assert!(in_time(flights.join(pair("ONE-MORE"), work.once())).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]

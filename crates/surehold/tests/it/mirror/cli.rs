@@ -135,6 +135,10 @@ async fn what_is_parked_is_shown_and_tried_again() {
     assert!(shown.contains("parked: 3") && shown.contains("Email address is invalid"), "{shown}");
     assert!(shown.contains("cut below what was spent") && shown.contains("ANN"), "{shown}");
 
+    // A run that leaves them is not one that is done.
+    let left = runs(&school, "", 1).await;
+    assert!(left.contains("3 rows are parked: see `sync status`."), "{left}");
+
     let one = runs_without_a_portal(&school, &format!("retry contact {ann}"), 0).await;
     assert!(one.contains("The contact is tried again at the next run."), "{one}");
     let twice = runs_without_a_portal(&school, &format!("retry contact {ann}"), 1).await;
@@ -214,7 +218,7 @@ async fn another_program_at_it_is_said_and_nothing_done() {
 async fn it_watches_until_it_is_told_to_stop() {
     let school = MirroredSchool::open().await;
     school.api.enrols("ANN", json!({})).await;
-    let mut watching = command(&school, true, "--watch --json --hubspot-sync-every 1s")
+    let watching = command(&school, true, "--watch --json --hubspot-sync-every 1s")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)

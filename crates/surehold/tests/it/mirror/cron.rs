@@ -1,5 +1,7 @@
 //! The run that a scheduler asks for.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::json;
 use surehold_simulators::hubspot::{Fault, Rule};
@@ -75,7 +77,8 @@ async fn each_organisation_has_its_own_secret_and_none_lets_nobody_in() {
         "--cron-secret",
         "school=cron-of-the-school-1",
     ];
-    let school = MirroredSchool::with(&flags, |_| {}).await;
+    // Organisations are known at once.
+    let school = MirroredSchool::with(&flags, |http| http.directory_max_age = Duration::ZERO).await;
     school.mirror.set_up(&school.org, false).await.unwrap();
     school.api.another_org("acme", &["acme.example"]).await;
     for slug in ["acme", "school"] {

@@ -132,6 +132,11 @@ async fn many_at_once_make_one_call_and_one_contact() {
     assert_eq!(contacts(&school).await, 1);
     assert_eq!(school.api.credits(&ann).await["cs_credits"], 3);
     school.api.school.laws_hold().await;
+
+    // Who comes when the others are just through, with a look at the database from before, does not ask again.
+    let late = school.mirror.look_up(&school.org, &ann.student_id, &ann.email).await;
+    assert_eq!(late.unwrap(), LookedUp::Known(ids[0]));
+    assert_eq!(school.lookups(), (1, 1));
 }
 
 /// They cannot know of each other before the database tells them.
@@ -355,6 +360,16 @@ async fn without_the_database_hubspot_says_what_credits_there_are_and_nothing_is
         assert_eq!(validates(api, &ben).await.is(200).data()["source"], "database");
         api.school.laws_hold().await;
     }
+}
+
+/// It has answered nobody before, so all that it needs to know it has read at its start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_has_just_started_can_do_without_the_database_too() {
+    let school = MirroredSchool::open().await;
+    let (ann, _) = school.newcomer("ANN", &[("cs_credits", "3")]);
+    let back = database_goes_away(&school.api).await;
+    assert_eq!(validates(&school.api, &ann).await.is(200).data()["degraded"], true);
+    back.await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,7 @@
 //! How the mirror stands: what waits, what is parked and why, and another try.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use surehold::workers::hubspot::measure_once;
 use uuid::Uuid;
@@ -121,10 +123,10 @@ async fn a_shortfall_is_shown_until_it_is_dealt_with() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_staff_look_and_only_at_their_own_organisation() {
-    let school = MirroredSchool::open().await;
+    let school = MirroredSchool::open_with(|http| http.directory_max_age = Duration::ZERO).await;
+    let acme = school.api.another_org("acme", &["acme.example"]).await;
     let ann = school.api.enrols("ANN", json!({})).await;
     parks(&school, ann.id).await;
-    let acme = school.api.another_org("acme", &["acme.example"]).await;
     let path = format!("/api/admin/hubspot/parked/contact/{}/retry", ann.id);
     let post = || school.api.call(reqwest::Method::POST, &path);
 

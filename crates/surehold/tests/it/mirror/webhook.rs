@@ -1,5 +1,7 @@
 //! HubSpot's webhook: what is believed, and what it asks for.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use surehold_simulators::hubspot::{CONTACTS, Chance, Faults, Webhook, WebhookFaults, sign};
@@ -40,7 +42,8 @@ fn now() -> i64 {
 /// Sends a body as HubSpot would.
 async fn says(school: &MirroredSchool, path: &str, body: &str) -> Answer {
     let url = format!("{}{path}", school.api.url);
-    sends(school, path, body, &sign(CLIENT_SECRET, "POST", &url, body.as_bytes(), now()), now()).await
+    let time = now();
+    sends(school, path, body, &sign(CLIENT_SECRET, "POST", &url, body.as_bytes(), time), time).await
 }
 
 async fn sends(school: &MirroredSchool, path: &str, body: &str, signature: &str, time: i64) -> Answer {
@@ -71,7 +74,7 @@ async fn a_change_of_a_credit_has_the_history_read_however_often_it_is_told() {
     // Neither a name nor somebody whom we do not know is a reason to look.
     school.hubspot.edit(CONTACTS, &bob, &[("firstname", "Robert")]).unwrap();
     school.hubspot.create(CONTACTS, &[("cs_credits", "9")]).unwrap();
-    tokio::time::timeout(std::time::Duration::from_secs(60), school.hubspot.delivered()).await.expect("all are heard");
+    tokio::time::timeout(Duration::from_secs(60), school.hubspot.delivered()).await.expect("all are heard");
 
     assert_eq!(wanted(&school).await, ["ANN"]);
     let state = school.hubspot.state();
@@ -170,7 +173,8 @@ async fn of_several_organisations_each_has_its_own_address_and_secret() {
         "--cron-secret",
         "school=cron-of-the-school-1",
     ];
-    let school = MirroredSchool::with(&flags, |_| {}).await;
+    // Organisations are known at once.
+    let school = MirroredSchool::with(&flags, |http| http.directory_max_age = Duration::ZERO).await;
     school.api.another_org("acme", &["acme.example"]).await;
     school.api.another_org("plain", &["plain.example"]).await;
     let student = school.api.enrols("ANN", json!({})).await;

@@ -109,7 +109,7 @@ impl MirroredSchool {
         change(&mut http);
         let api = Api::with(DeskOptions::default(), http).await;
         let (store, desk) = (api.school.store.clone(), api.school.desk.clone());
-        let org = orgs::by_slug(&*store.read().await.unwrap(), "school").await.unwrap().unwrap();
+        let org = orgs::by_slug(&store.read().await.unwrap(), "school").await.unwrap().unwrap();
         let mirror = Mirror::new(store, desk, portals, options);
         MirroredSchool { api, hubspot, mirror, org }
     }
