@@ -4,7 +4,7 @@
 //! student up. A booking never waits for it. What HubSpot says of credits becomes a command of the desk, each of which
 //! can be given any number of times.
 //!
-//! Who wins, field by field: docs/decisions/0006-who-owns-which-field.md.
+//! Who wins, field by field: docs/decisions/0007-who-owns-which-field.md.
 
 mod adopt;
 mod associate;
