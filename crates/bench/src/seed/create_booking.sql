@@ -177,7 +177,7 @@ BEGIN
 
     UPDATE slots SET taken = taken + 1, version = version + 1, updated_at = v_now
     WHERE org_id = p_org_id AND id = p_slot_id;
-    UPDATE credit_balances SET amount = v_balance
+    UPDATE credit_balances SET amount = v_balance, version = version + 1
     WHERE org_id = p_org_id AND contact_id = v_contact_id AND kind = v_kind;
     INSERT INTO bookings (org_id, id, contact_id, slot_id, offering_id, booked_slot_id, status, guests, code,
         exclusive_date, paid_by, credit_kind, token_used, attending_location, dominant_hand, created_at, updated_at)
