@@ -162,6 +162,11 @@ pub async fn org_by_host(app: &App, parts: &Parts) -> Result<Arc<OrgRow>, ApiErr
     app.directory.orgs().await?.by_host(host(parts)).ok_or_else(org_unknown)
 }
 
+/// The organisation that a path names.
+pub async fn org_by_slug(app: &App, slug: &str) -> Result<Arc<OrgRow>, ApiError> {
+    app.directory.orgs().await?.by_slug(slug).ok_or_else(org_unknown)
+}
+
 /// It is not clear which organisation is meant.
 pub fn org_unknown() -> ApiError {
     let sentence = "It is not clear which organisation this request is for. Send an API key or a token, or use the \

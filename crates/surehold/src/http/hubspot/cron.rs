@@ -127,7 +127,7 @@ macro_rules! operation {
             Path(slug): Path<String>,
             parts: Parts,
         ) -> Result<Json<SyncRun>, ApiError> {
-            let org = app.directory.orgs().await?.by_slug(&slug).ok_or_else(access::org_unknown)?;
+            let org = access::org_by_slug(&app, &slug).await?;
             run(app, org, &parts).await
         }
     };

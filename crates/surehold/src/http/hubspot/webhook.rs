@@ -104,7 +104,7 @@ pub async fn webhook_hubspot_of_org(
     request: Request<axum::body::Body>,
 ) -> Result<Json<EventsHeard>, ApiError> {
     let (parts, body) = request.into_parts();
-    let org = app.directory.orgs().await?.by_slug(&slug).ok_or_else(access::org_unknown)?;
+    let org = access::org_by_slug(&app, &slug).await?;
     hear(&app, &org, parts, body).await
 }
 

@@ -96,7 +96,7 @@ pub async fn webhook_stripe_of_org(
     request: Request<axum::body::Body>,
 ) -> Result<Json<EventReceived>, TripError> {
     let (parts, body) = request.into_parts();
-    let org = app.directory.orgs().await?.by_slug(&slug).ok_or_else(access::org_unknown)?;
+    let org = access::org_by_slug(&app, &slug).await?;
     let signed = verified(&app, &org, parts, body).await?;
     hear(&app, &org, signed).await
 }
