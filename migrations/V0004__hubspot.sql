@@ -44,9 +44,8 @@ CREATE TABLE hubspot_syncs (
     lease_until        timestamptz,
     -- The journal is noticed up to here; NULL: every row is still to be looked at.
     journal_cursor     uuid,
-    -- Changes at HubSpot are pulled up to here, by HubSpot's clock.
+    -- Changes of contacts at HubSpot are pulled up to here, by HubSpot's clock.
     contacts_pulled_to timestamptz,
-    sessions_pulled_to timestamptz,
     -- The last run: when, and what became of it, as JSON.
     started_at         timestamptz,
     ended_at           timestamptz,

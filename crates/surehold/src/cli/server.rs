@@ -110,7 +110,7 @@ impl Server {
         if app.mirror.is_configured() {
             let mirror = || app.mirror.clone();
             workers.spawn(hubspot::sync(mirror(), mirror_every, asked(stopped.clone())));
-            workers.spawn(hubspot::pull_wanted(store.clone(), mirror(), asked(stopped.clone())));
+            workers.spawn(hubspot::pull_wanted(mirror(), asked(stopped.clone())));
             workers.spawn(hubspot::measure(mirror(), asked(stopped.clone())));
         }
 

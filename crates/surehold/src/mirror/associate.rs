@@ -1,6 +1,6 @@
 //! What bookings belong to at HubSpot: their contact and their session. Making an association twice is making it once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use surehold_core::rows::Entity;
 use uuid::Uuid;
@@ -157,11 +157,4 @@ fn not_done(answer: PairsAnswer) -> impl Iterator<Item = (Pair, Refusal)> {
             Some((pair, unplaced.clone().unwrap_or(unsaid)))
         }
     })
-}
-
-/// The types of a booking's associations, for a comparison.
-pub(super) fn has(associated: &[crate::hubspot::associations::Associated], to: &str, kind: &AssociationType) -> bool {
-    let of: BTreeSet<&AssociationType> =
-        associated.iter().filter(|one| one.id == to).flat_map(|one| one.types.iter()).collect();
-    of.contains(kind)
 }

@@ -31,6 +31,16 @@ pub(super) enum Tried<T> {
     Refused(Refusal),
 }
 
+impl<T> Tried<T> {
+    /// What the call brought, where nothing can be done without it.
+    pub fn needed(self) -> Result<T, MirrorError> {
+        match self {
+            Tried::Done(answer) => Ok(answer),
+            Tried::Refused(refusal) => Err(HubSpotError::Refused(Box::new(refusal)).into()),
+        }
+    }
+}
+
 impl Mirror {
     /// Takes the right to call HubSpot for an organisation. [`Calls::end`] gives it back.
     pub(super) async fn calls<'a>(&'a self, org: &'a OrgRow) -> Result<Calls<'a>, MirrorError> {

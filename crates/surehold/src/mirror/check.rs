@@ -6,13 +6,13 @@ use serde::Serialize;
 use surehold_core::rows::Entity;
 use uuid::Uuid;
 
-use super::calls::{Calls, Tried};
+use super::calls::Calls;
 use super::credits::{self, Holder};
 use super::push::entity_of;
 use super::run::{Progress, run};
-use super::{Mirror, MirrorError, SyncReport, associate, properties};
-use crate::hubspot::associations::READ_MAX;
-use crate::hubspot::{AssociationsRead, BATCH_MAX, Fields, HubSpotError, Mapping, Object, Properties, Record};
+use super::{Mirror, MirrorError, SyncReport, properties};
+use crate::hubspot::associations::{Associated, READ_MAX};
+use crate::hubspot::{AssociationsRead, BATCH_MAX, Fields, Mapping, Object, Properties, Record};
 use crate::store::mirror::rows::{self, LooseRow, Which};
 use crate::store::mirror::{changes, links, status};
 use crate::store::orgs::OrgRow;
@@ -95,9 +95,8 @@ async fn check(calls: &Calls<'_>, heal: bool, progress: &dyn Progress) -> Result
         report.healed = before.saturating_sub(report.drifted);
     }
     let client = store.read().await?;
-    let waiting: i64 = status::pending(&client, calls.org.id).await?.iter().map(|pending| pending.rows).sum();
-    report.pending = u64::try_from(waiting + status::loose(&client, calls.org.id).await?).unwrap_or_default();
-    report.parked = u64::try_from(status::parked(&client, calls.org.id, 0).await?.0).unwrap_or_default();
+    report.pending = u64::try_from(status::waiting(&client, calls.org.id).await?).unwrap_or_default();
+    report.parked = u64::try_from(status::parked_rows(&client, calls.org.id).await?).unwrap_or_default();
     Ok(report)
 }
 
@@ -193,10 +192,7 @@ async fn compare_page(calls: &Calls<'_>, object: Object, page: &[Expected]) -> R
             hubspot.batch_read(mapping.object_type(object), None, ids, fields).await
         })
         .await?;
-    let records = match tried {
-        Tried::Done(found) => found.records,
-        Tried::Refused(refusal) => return Err(HubSpotError::Refused(Box::new(refusal)).into()),
-    };
+    let records = tried.needed()?.records;
     let drift = page.iter().filter_map(|row| {
         let (problem, remedy) = match records.get(&row.hubspot_id) {
             None => ("HubSpot has no such record".to_owned(), Remedy::Forget),
@@ -232,13 +228,13 @@ async fn compare_associations(calls: &Calls<'_>, page: &[LooseRow]) -> Result<Ve
     let contacts = associations(calls, page, Object::Contact).await?;
     let sessions = associations(calls, page, Object::Session).await?;
     let drift = page.iter().filter_map(|row| {
-        let lacks = |read: &AssociationsRead, to: &Option<String>, kind| {
-            let found = read.of.get(&row.hubspot_id).map(Vec::as_slice).unwrap_or_default();
-            to.as_ref().is_some_and(|to| !associate::has(found, to, kind))
+        let found = |read: &AssociationsRead| read.of.get(&row.hubspot_id).cloned().unwrap_or_default();
+        let lacks = |read, to: &Option<String>, kind| {
+            let is_it = |one: &Associated| Some(&one.id) == to.as_ref() && one.types.contains(kind);
+            to.is_some() && !found(read).iter().any(is_it)
         };
-        let others = |read: &AssociationsRead, to: &Option<String>, kind| {
-            let found = read.of.get(&row.hubspot_id).map(Vec::as_slice).unwrap_or_default();
-            found.iter().any(|one| Some(&one.id) != to.as_ref() && one.types.contains(kind))
+        let others = |read, to: &Option<String>, kind| {
+            found(read).iter().any(|one| Some(&one.id) != to.as_ref() && one.types.contains(kind))
         };
         let problem = if lacks(&contacts, &row.contact, &bookings.to_contact) {
             "it is not associated with its contact"
@@ -264,10 +260,7 @@ async fn associations(calls: &Calls<'_>, page: &[LooseRow], to: Object) -> Resul
     let mapping = &calls.portal.mapping;
     let ids: Vec<String> = page.iter().map(|row| row.hubspot_id.clone()).collect();
     let (from, to, ids) = (mapping.object_type(Object::Booking), mapping.object_type(to), &ids);
-    match calls.repeat(|hubspot| async move { hubspot.read_associations(from, to, ids).await }).await? {
-        Tried::Done(read) => Ok(read),
-        Tried::Refused(refusal) => Err(HubSpotError::Refused(Box::new(refusal)).into()),
-    }
+    calls.repeat(|hubspot| async move { hubspot.read_associations(from, to, ids).await }).await?.needed()
 }
 
 /// What changed here while HubSpot was asked is no drift: it waits.

@@ -10,7 +10,7 @@ use surehold_core::rows::EntryReason;
 use surehold_core::{Answer, Refusal};
 use uuid::Uuid;
 
-use super::calls::{Calls, Tried};
+use super::calls::Calls;
 use super::{MirrorError, PRINCIPAL};
 use crate::desk::{DeskError, own_request};
 use crate::hubspot::mapping::CreditNames;
@@ -152,10 +152,7 @@ async fn read(calls: &Calls<'_>, holders: &[Holder]) -> Result<BTreeMap<String, 
             hubspot.batch_read(object_type, None, ids, Fields { properties: &[], with_history: names }).await
         })
         .await?;
-    match tried {
-        Tried::Done(found) => Ok(found.records),
-        Tried::Refused(refusal) => Err(MirrorError::HubSpot(crate::hubspot::HubSpotError::Refused(Box::new(refusal)))),
-    }
+    Ok(tried.needed()?.records)
 }
 
 /// The properties whose history says what was bought.

@@ -21,6 +21,7 @@ mod pull;
 mod push;
 mod report;
 mod run;
+mod search;
 mod sessions;
 mod setup;
 mod status;

@@ -5,11 +5,11 @@ use serde::Serialize;
 use surehold_core::credit_history;
 use uuid::Uuid;
 
-use super::calls::{Calls, Tried};
+use super::calls::Calls;
 use super::credits::{self, Holder};
+use super::search::ByTime;
 use super::{Mirror, MirrorError};
-use crate::hubspot::search::{Direction, Sort};
-use crate::hubspot::{Filter, HubSpotError, Mapping, Record, Search};
+use crate::hubspot::{Filter, Mapping, Record};
 use crate::store::mirror::credits::{self as wishes, Wanted};
 use crate::store::mirror::syncs;
 use crate::store::orgs::OrgRow;
@@ -53,6 +53,7 @@ impl Mirror {
     ///
     /// As of [`Mirror::sync`].
     pub async fn pull_wanted(&self, org: &OrgRow) -> Result<PullReport, MirrorError> {
+        // Nearly always none: that is seen without taking the lease.
         let wanted = wishes::wanted(&*self.store.read().await?, org.id, Uuid::nil(), 1).await?;
         if wanted.is_empty() {
             return Ok(PullReport::default());
@@ -94,39 +95,31 @@ async fn pull_wanted(calls: &Calls<'_>) -> Result<PullReport, MirrorError> {
 
 /// Asks for the histories of contacts that were changed since a moment, and not by us. Says when the last one was.
 async fn changed_contacts(calls: &Calls<'_>, since: Timestamp) -> Result<Option<Timestamp>, MirrorError> {
-    let names = &calls.portal.mapping.contacts;
-    let mut from = since;
-    let mut seen = None;
-    let mut properties = credits::history_names(&calls.portal.mapping);
+    let mapping = &calls.portal.mapping;
+    let mut properties = credits::history_names(mapping);
     properties.push(CONTACT_CHANGED);
-    loop {
-        let from_text = from.as_millisecond().to_string();
-        let mut search =
-            Search::all_of(vec![Filter::gte(CONTACT_CHANGED, from_text), Filter::has(&names.surehold_id)], &properties);
-        search.sorts = vec![Sort { property_name: CONTACT_CHANGED.to_owned(), direction: Direction::Ascending }];
-        let search = &search;
-        let tried = calls.repeat(|hubspot| async move { hubspot.search(&names.object, search).await }).await?;
-        let page = match tried {
-            Tried::Done(page) => page,
-            Tried::Refused(refusal) => return Err(HubSpotError::Refused(Box::new(refusal)).into()),
-        };
+    let search = ByTime {
+        object_type: &mapping.contacts.object,
+        by: CONTACT_CHANGED,
+        at: |record| record.updated_at,
+        filter: Filter::has(&mapping.contacts.surehold_id),
+        properties: &properties,
+    };
+    let mut seen = None;
+    let mut from = Some(since);
+    while let Some(begin) = from {
+        let page = search.from(calls, begin).await?;
         let by_others: Vec<String> = page
             .records
             .iter()
-            .filter(|record| !is_as_written(&calls.portal.mapping, record))
+            .filter(|record| !is_as_written(mapping, record))
             .map(|record| record.id.clone())
             .collect();
         wishes::want_pull(&*calls.mirror.store.read().await?, calls.org.id, &by_others).await?;
-        let last = page.records.last().and_then(|record| record.updated_at);
-        seen = seen.max(last);
-        // Page by page by time, not by HubSpot's pages: those end after 10,000 records.
-        match last {
-            Some(last) if page.after.is_some() && last > from => from = last,
-            // So many in one millisecond: an import of HubSpot's own. The next one is 1 ms on.
-            Some(last) if page.after.is_some() => from = last + SignedDuration::from_millis(1),
-            _ => return Ok(seen),
-        }
+        seen = seen.max(page.records.last().and_then(|record| record.updated_at));
+        from = page.next;
     }
+    Ok(seen)
 }
 
 /// Whether every credit is as we wrote it last: what was before is counted already.

@@ -60,10 +60,8 @@ impl Mirror {
 
     async fn note(&self, org_id: Uuid, report: &mut SyncReport) -> Result<(), MirrorError> {
         let client = self.store.read().await?;
-        let waiting = status::pending(&client, org_id).await?.iter().map(|pending| pending.rows).sum::<i64>();
-        let waiting = waiting + status::loose(&client, org_id).await?;
-        report.pending = u64::try_from(waiting).unwrap_or_default();
-        report.parked = u64::try_from(status::parked(&client, org_id, 0).await?.0).unwrap_or_default();
+        report.pending = u64::try_from(status::waiting(&client, org_id).await?).unwrap_or_default();
+        report.parked = u64::try_from(status::parked_rows(&client, org_id).await?).unwrap_or_default();
         let text = serde_json::to_string(report).map_err(|error| MirrorError::Unexpected(error.to_string()))?;
         Ok(syncs::ended(&client, org_id, &text).await?)
     }

@@ -1,12 +1,14 @@
 //! Sessions that were made at HubSpot: brought in by the rules of `surehold import sessions`.
 
-use jiff::{SignedDuration, Timestamp};
+use std::collections::HashSet;
 
-use super::calls::{Calls, Tried};
+use jiff::Timestamp;
+
+use super::calls::Calls;
 use super::pull::PullReport;
+use super::search::ByTime;
 use super::{Mirror, MirrorError};
-use crate::hubspot::search::{Direction, Sort};
-use crate::hubspot::{Filter, HubSpotError, Mapping, Record, Search};
+use crate::hubspot::{Filter, Mapping, Record};
 use crate::import::importer::{Done, Importer, RETRIES, Stop};
 use crate::import::report::{Level, Report};
 use crate::import::sessions::{self as rows, import, parse};
@@ -56,30 +58,22 @@ async fn pull(calls: &Calls<'_>) -> Result<PullReport, MirrorError> {
 /// Every session without our id, oldest first.
 async fn unknown(calls: &Calls<'_>) -> Result<Vec<Record>, MirrorError> {
     let names = &calls.portal.mapping.sessions;
-    let properties = properties(&calls.portal.mapping);
-    let mut all: Vec<Record> = Vec::new();
-    let mut from = Timestamp::UNIX_EPOCH;
-    loop {
-        let filters =
-            vec![Filter::has_not(&names.surehold_id), Filter::gte(CREATED, from.as_millisecond().to_string())];
-        let mut search = Search::all_of(filters, &properties);
-        search.sorts = vec![Sort { property_name: CREATED.to_owned(), direction: Direction::Ascending }];
-        let search = &search;
-        let page = match calls.repeat(|hubspot| async move { hubspot.search(&names.object, search).await }).await? {
-            Tried::Done(page) => page,
-            Tried::Refused(refusal) => return Err(HubSpotError::Refused(Box::new(refusal)).into()),
-        };
-        let last = page.records.last().and_then(|record| record.created_at);
-        let is_last = page.after.is_none();
-        let known: std::collections::BTreeSet<String> = all.iter().map(|record| record.id.clone()).collect();
-        all.extend(page.records.into_iter().filter(|record| !known.contains(&record.id)));
-        // By time, not by HubSpot's pages: those end after 10,000 records.
-        from = match last {
-            Some(last) if !is_last && last > from => last,
-            Some(last) if !is_last => last + SignedDuration::from_millis(1),
-            _ => return Ok(all),
-        };
+    let search = ByTime {
+        object_type: &names.object,
+        by: CREATED,
+        at: |record| record.created_at,
+        filter: Filter::has_not(&names.surehold_id),
+        properties: &properties(&calls.portal.mapping),
+    };
+    let mut all = Vec::new();
+    let mut seen = HashSet::new();
+    let mut from = Some(Timestamp::UNIX_EPOCH);
+    while let Some(begin) = from {
+        let page = search.from(calls, begin).await?;
+        all.extend(page.records.into_iter().filter(|record| seen.insert(record.id.clone())));
+        from = page.next;
     }
+    Ok(all)
 }
 
 async fn bring_in(calls: &Calls<'_>, records: &[Record]) -> Result<PullReport, MirrorError> {

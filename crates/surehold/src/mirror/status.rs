@@ -38,13 +38,12 @@ impl Mirror {
     pub async fn status(&self, org: &OrgRow) -> Result<Status, MirrorError> {
         let portal = self.portal(org);
         let client = self.store.read().await?;
-        let (parked_rows, parked) = status::parked(&client, org.id, LISTED_MAX).await?;
         Ok(Status {
             is_mirrored: portal.is_some(),
             pending: status::pending(&client, org.id).await?,
             loose: status::loose(&client, org.id).await?,
-            parked_rows,
-            parked,
+            parked_rows: status::parked_rows(&client, org.id).await?,
+            parked: status::parked(&client, org.id, LISTED_MAX).await?,
             shortfalls: status::shortfalls(&client, org.id, LISTED_MAX).await?,
             sync: syncs::find(&client, org.id).await?,
             calls_left_today: portal.and_then(|portal| portal.client.limiter().calls_left_today()),

@@ -4,12 +4,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use uuid::Uuid;
-
 use super::{every, hubspot_metrics};
 use crate::mirror::{Mirror, MirrorError, PullReport, SyncReport};
-use crate::store::Store;
-use crate::store::mirror::credits;
 use crate::store::orgs::OrgRow;
 
 /// How soon a run is tried again that another program was ahead of: it may have died in the middle, and its lease ends
@@ -88,14 +84,10 @@ async fn pull(mirror: &Mirror, org: &OrgRow) -> Result<PullReport, MirrorError> 
 }
 
 /// Reads the histories that webhooks asked for, soon after they did, until `stop` is ready.
-pub async fn pull_wanted(store: Store, mirror: Mirror, stop: impl Future<Output = ()>) {
-    let (store, mirror) = (&store, &mirror);
+pub async fn pull_wanted(mirror: Mirror, stop: impl Future<Output = ()>) {
+    let mirror = &mirror;
     every(WANTED_EVERY, "credits changed at HubSpot", stop, || async move {
         for org in mirror.orgs().await? {
-            // Nearly always none: that is seen without taking the lease.
-            if credits::wanted(&*store.read().await?, org.id, Uuid::nil(), 1).await?.is_empty() {
-                continue;
-            }
             match mirror.pull_wanted(&org).await {
                 Ok(report) => hubspot_metrics::count_credits(&org, report.credits_counted),
                 // They stay wanted.

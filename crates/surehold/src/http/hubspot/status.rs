@@ -40,9 +40,6 @@ pub struct MirrorStatus {
     /// Up to when changes of credits at HubSpot are known.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub contacts_pulled_to: Option<Timestamp>,
-    /// Up to when sessions that were made at HubSpot are known.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub sessions_pulled_to: Option<Timestamp>,
     /// Calls that HubSpot allows today, as it said to this server last.
     pub calls_left_today: Option<u64>,
 }
@@ -129,7 +126,6 @@ impl From<Status> for MirrorStatus {
             shortfalls: found.shortfalls.into_iter().map(ShortCut::from).collect(),
             last_run,
             contacts_pulled_to: found.sync.contacts_pulled_to,
-            sessions_pulled_to: found.sync.sessions_pulled_to,
             calls_left_today: found.calls_left_today,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use deadpool_postgres::ClientWrapper;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use surehold_core::rows::Entity;
 use tokio_postgres::error::SqlState;
 use uuid::Uuid;
@@ -72,8 +72,6 @@ const ASSOCIATED: &str = "UPDATE hubspot_links l SET associated_contact = u.cont
         associated_version = u.version
     FROM unnest($2::uuid[], $3::text[], $4::text[], $5::int8[]) AS u(id, contact, session, version)
     WHERE l.org_id = $1 AND l.entity = 'booking' AND l.entity_id = u.id";
-const ADD: &str = "INSERT INTO hubspot_links (org_id, entity, entity_id, hubspot_id) VALUES ($1, $2, $3, $4)
-    ON CONFLICT (org_id, entity, entity_id) DO NOTHING";
 
 const WAITING: &str = "SELECT entity_id FROM hubspot_links
     WHERE org_id = $1 AND entity = $2 AND entity_id = ANY($3) AND pushed_version < seen_version";
@@ -81,20 +79,8 @@ const OF_RECORDS: &str =
     "SELECT hubspot_id, entity_id FROM hubspot_links WHERE org_id = $1 AND entity = $2 AND hubspot_id = ANY($3)";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] = &[
-    WAITING,
-    OF_RECORDS,
-    PUSHED,
-    REFUSED,
-    ADOPT,
-    FORGET,
-    PUSH_AGAIN,
-    ASSOCIATE_AGAIN,
-    RETRY,
-    RETRY_ALL,
-    ASSOCIATED,
-    ADD,
-];
+pub const STATEMENTS: &[&str] =
+    &[WAITING, OF_RECORDS, PUSHED, REFUSED, ADOPT, FORGET, PUSH_AGAIN, ASSOCIATE_AGAIN, RETRY, RETRY_ALL, ASSOCIATED];
 
 /// Notes rows that HubSpot has now.
 ///
@@ -125,7 +111,7 @@ pub async fn refused(client: &ClientWrapper, org_id: Uuid, entity: Entity, rows:
     let problems: Vec<&str> = rows.iter().map(|row| row.problem.as_str()).collect();
     let correlations: Vec<Option<&str>> = rows.iter().map(|row| row.correlation_id.as_deref()).collect();
     let finals: Vec<bool> = rows.iter().map(|row| row.is_final).collect();
-    let pause = SignedDuration::try_from(RETRY_AFTER).unwrap_or_default().as_secs_f64();
+    let pause = RETRY_AFTER.as_secs_f64();
     let statement = client.prepare_cached(REFUSED).await?;
     client
         .execute(&statement, &[&org_id, &entity.as_str(), &ids, &problems, &correlations, &finals, &pause, &TRIES_MAX])
@@ -147,18 +133,6 @@ pub async fn adopt(
         Err(error) if is_taken(&error) => Ok(false),
         Err(error) => Err(error),
     }
-}
-
-/// Links a row that was made from a record of HubSpot's.
-pub async fn add(
-    client: &ClientWrapper,
-    org_id: Uuid,
-    entity: Entity,
-    id: Uuid,
-    hubspot_id: &str,
-) -> Result<bool, StoreError> {
-    client.execute(ADD, &[&org_id, &entity.as_str(), &id, &hubspot_id]).await?;
-    adopt(client, org_id, entity, id, hubspot_id).await
 }
 
 /// Forgets a record that is no longer there: the row gets another one.

@@ -84,12 +84,22 @@ pub async fn loose(client: &ClientWrapper, org_id: Uuid) -> Result<i64, StoreErr
     Ok(client.query_one(LOOSE, &[&org_id]).await?.try_get(0)?)
 }
 
-/// How many rows are parked, and the first of them.
-pub async fn parked(client: &ClientWrapper, org_id: Uuid, limit: i64) -> Result<(i64, Vec<Parked>), StoreError> {
-    let count = client.query_one(PARKED_COUNT, &[&org_id]).await?.try_get(0)?;
+/// How many rows wait, to be pushed or to be associated.
+pub async fn waiting(client: &ClientWrapper, org_id: Uuid) -> Result<i64, StoreError> {
+    let pending: i64 = pending(client, org_id).await?.iter().map(|pending| pending.rows).sum();
+    Ok(pending + loose(client, org_id).await?)
+}
+
+/// How many rows are parked.
+pub async fn parked_rows(client: &ClientWrapper, org_id: Uuid) -> Result<i64, StoreError> {
+    Ok(client.query_one(PARKED_COUNT, &[&org_id]).await?.try_get(0)?)
+}
+
+/// The first parked rows.
+pub async fn parked(client: &ClientWrapper, org_id: Uuid, limit: i64) -> Result<Vec<Parked>, StoreError> {
     let rows = client.query(PARKED, &[&org_id, &limit]).await?;
     let read = |row: &tokio_postgres::Row| {
-        Ok::<_, StoreError>(Parked {
+        Ok(Parked {
             entity: entity(row.try_get(0)?)?,
             id: row.try_get(1)?,
             hubspot_id: row.try_get(2)?,
@@ -99,7 +109,7 @@ pub async fn parked(client: &ClientWrapper, org_id: Uuid, limit: i64) -> Result<
             correlation_id: row.try_get(6)?,
         })
     };
-    Ok((count, rows.iter().map(read).collect::<Result<_, _>>()?))
+    rows.iter().map(read).collect()
 }
 
 /// Cuts that went below what was spent, and that nobody has dealt with.

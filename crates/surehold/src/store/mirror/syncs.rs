@@ -19,23 +19,18 @@ const TAKE: &str =
 const GIVE_BACK: &str = "UPDATE hubspot_syncs SET lease_until = NULL WHERE org_id = $1 AND lease_holder = $2";
 const STARTED: &str = "UPDATE hubspot_syncs SET started_at = now() WHERE org_id = $1";
 const ENDED: &str = "UPDATE hubspot_syncs SET ended_at = now(), report = $2 WHERE org_id = $1";
-const PULLED: [&str; 2] = [
-    "UPDATE hubspot_syncs SET contacts_pulled_to = $2 WHERE org_id = $1",
-    "UPDATE hubspot_syncs SET sessions_pulled_to = $2 WHERE org_id = $1",
-];
-const FIND: &str = "SELECT contacts_pulled_to, sessions_pulled_to, started_at, ended_at, report,
+const PULLED: &str = "UPDATE hubspot_syncs SET contacts_pulled_to = $2 WHERE org_id = $1";
+const FIND: &str = "SELECT contacts_pulled_to, started_at, ended_at, report,
         lease_until > clock_timestamp() FROM hubspot_syncs WHERE org_id = $1";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] = &[BEGIN, TAKE, GIVE_BACK, STARTED, ENDED, PULLED[0], PULLED[1], FIND];
+pub const STATEMENTS: &[&str] = &[BEGIN, TAKE, GIVE_BACK, STARTED, ENDED, PULLED, FIND];
 
 /// What is known of an organisation's runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sync {
     /// Contacts that were changed at HubSpot are known up to here.
     pub contacts_pulled_to: Option<Timestamp>,
-    /// Sessions that were made at HubSpot are known up to here.
-    pub sessions_pulled_to: Option<Timestamp>,
     /// When the last run began.
     pub started_at: Option<Timestamp>,
     /// When the last run that ended did.
@@ -77,13 +72,7 @@ pub async fn ended(client: &ClientWrapper, org_id: Uuid, report: &str) -> Result
 
 /// Notes up to when contacts are pulled.
 pub async fn contacts_pulled(client: &ClientWrapper, org_id: Uuid, to: Timestamp) -> Result<(), StoreError> {
-    client.execute(PULLED[0], &[&org_id, &to]).await?;
-    Ok(())
-}
-
-/// Notes up to when sessions are pulled.
-pub async fn sessions_pulled(client: &ClientWrapper, org_id: Uuid, to: Timestamp) -> Result<(), StoreError> {
-    client.execute(PULLED[1], &[&org_id, &to]).await?;
+    client.execute(PULLED, &[&org_id, &to]).await?;
     Ok(())
 }
 
@@ -92,10 +81,9 @@ pub async fn find(client: &ClientWrapper, org_id: Uuid) -> Result<Sync, StoreErr
     let Some(row) = client.query_opt(FIND, &[&org_id]).await? else { return Ok(Sync::default()) };
     Ok(Sync {
         contacts_pulled_to: row.try_get(0)?,
-        sessions_pulled_to: row.try_get(1)?,
-        started_at: row.try_get(2)?,
-        ended_at: row.try_get(3)?,
-        report: row.try_get(4)?,
-        is_running: row.try_get::<_, Option<bool>>(5)?.unwrap_or(false),
+        started_at: row.try_get(1)?,
+        ended_at: row.try_get(2)?,
+        report: row.try_get(3)?,
+        is_running: row.try_get::<_, Option<bool>>(4)?.unwrap_or(false),
     })
 }

@@ -41,7 +41,7 @@ async fn what_a_webhook_tells_is_counted_soon_and_once() {
     school.sync().await;
     school.hubspot.set_webhook(Some(Webhook::new(format!("{}/webhooks/hubspot", school.api.url), CLIENT_SECRET)));
     let mut workers = JoinSet::new();
-    workers.spawn(hubspot::pull_wanted(school.api.school.store.clone(), school.mirror.clone(), pending()));
+    workers.spawn(hubspot::pull_wanted(school.mirror.clone(), pending()));
 
     let record = school.hubspot.find(CONTACTS, "student_id", "ANN")[0].id();
     for credits in ["2", "5", "4"] {
@@ -91,7 +91,7 @@ async fn it_stops_when_it_is_told() {
     };
     let mut workers = JoinSet::new();
     workers.spawn(hubspot::sync(school.mirror.clone(), NEVER, asked()));
-    workers.spawn(hubspot::pull_wanted(school.api.school.store.clone(), school.mirror.clone(), asked()));
+    workers.spawn(hubspot::pull_wanted(school.mirror.clone(), asked()));
     workers.spawn(hubspot::measure(school.mirror.clone(), asked()));
     stop.send(true).unwrap();
     tokio::time::timeout(Duration::from_secs(60), workers.join_all()).await.expect("they stop");
