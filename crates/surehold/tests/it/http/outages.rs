@@ -22,15 +22,23 @@ async fn a_full_queue_is_said_at_once_and_costs_nothing() {
     let owner = api.school.somebody_locks("slots", session).await;
 
     let api = &api;
-    let mut calls: FuturesUnordered<_> =
-        students.iter().map(|student| async move { (student, api.books(student, session).await) }).collect();
+    let call = |student| async move { (student, api.books(student, session).await) };
+    let mut calls: FuturesUnordered<_> = students[..3].iter().map(call).collect();
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    // The first of them has got as far as the row.
+    loop {
+        tokio::select! {
+            told = calls.next() => panic!("told before the queue was full: {told:?}"),
+            count = api.school.number(waiting) => if count == 1 { break },
+        }
+    }
+    calls.extend(students[3..].iter().map(call));
     // Three wait for the row; the other six are told while those are still waiting.
     let mut told = Vec::new();
     for _ in 0..6 {
         told.push(calls.next().await.unwrap());
     }
-    let waiting =
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     assert_eq!(api.school.number(waiting).await, 1, "told at once, not when the wait was over");
     for (student, answer) in told {
         answer.refused(503, "OVERLOADED");
