@@ -40,27 +40,50 @@ impl Contestant {
     }
 
     fn command(self, url: &str) -> anyhow::Result<Command> {
-        let own = std::env::current_exe().context("this program does not know where it lies")?;
         let command = match self {
             Contestant::Lanes | Contestant::PerRequest => {
-                let program = own.with_file_name("surehold");
-                anyhow::ensure!(
-                    program.exists(),
-                    "{} is missing: build it beside this program (`make bench` does)",
-                    program.display()
-                );
-                let mut command = Command::new(program);
+                let mut command = Command::new(product()?);
                 command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--commit-mode", self.name()]);
                 command.args(["--database-url", url]);
                 command
             }
             Contestant::Seed => {
-                let mut command = Command::new(own);
+                let mut command = Command::new(own_program()?);
                 command.args(["serve-seed", "--database-url", url]);
                 command
             }
         };
         Ok(command)
+    }
+}
+
+fn own_program() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("this program does not know where it lies")
+}
+
+/// The product's program.
+///
+/// # Errors
+///
+/// It was not built.
+pub fn product() -> anyhow::Result<PathBuf> {
+    let program = own_program()?.with_file_name("surehold");
+    anyhow::ensure!(
+        program.exists(),
+        "{} is missing: build it beside this program (`make bench` does)",
+        program.display()
+    );
+    Ok(program)
+}
+
+/// Settings of this shell are not the product's.
+pub fn without_settings(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        let other = ["DATABASE_URL", "HUBSPOT_ACCESS_TOKEN", "HUBSPOT_CLIENT_SECRET", "CRON_SECRET"];
+        if name.starts_with("SUREHOLD_") || other.contains(&&*name) {
+            command.env_remove(&*name);
+        }
     }
 }
 
@@ -76,19 +99,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server on a database and waits until it listens. Dropped, it is killed.
+    /// Starts a server on a database, with more flags, and waits until it listens. Dropped, it is killed.
     ///
     /// # Errors
     ///
     /// It ends before it listens; its own words are on standard error.
-    pub async fn start(contestant: Contestant, url: &str) -> anyhow::Result<Server> {
+    pub async fn start(contestant: Contestant, url: &str, flags: &[String]) -> anyhow::Result<Server> {
         let mut command = contestant.command(url)?;
-        // Settings of this shell are not the product's.
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("SUREHOLD_") || name == "DATABASE_URL" {
-                command.env_remove(name);
-            }
-        }
+        command.args(flags);
+        without_settings(&mut command);
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -140,7 +159,7 @@ fn address_in(line: &str) -> Option<SocketAddr> {
 ///
 /// This program does not know where it lies.
 pub fn build_folder() -> anyhow::Result<PathBuf> {
-    let own = std::env::current_exe().context("this program does not know where it lies")?;
+    let own = own_program()?;
     let target = own.parent().and_then(|profile| profile.parent()).context("this program lies in no folder")?;
     Ok(target.join("bench"))
 }

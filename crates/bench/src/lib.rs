@@ -7,9 +7,11 @@
 //!
 //! What is compared and what is to be reached stands in [`workload`]; the other contestant in [`seed`].
 
+pub mod backlog;
 pub mod cli;
 pub mod cluster;
 pub mod contestant;
+pub mod hubspot;
 pub mod limit;
 pub mod load;
 pub mod machine;

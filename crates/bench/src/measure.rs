@@ -31,8 +31,21 @@ pub const DEADLOCKS: Metric = "deadlocks";
 /// Trips: requests that were not carried out because of others, in the whole round.
 pub const FAILED: Metric = "failed_requests";
 
+/// Backlog: rows that HubSpot has after a call that writes, for each such call.
+pub const ROWS_PER_WRITE: Metric = "rows_per_write_call";
+/// Backlog: calls of every sort for a booking, those included that failed.
+pub const CALLS_PER_BOOKING: Metric = "hubspot_calls_per_booking";
+/// Backlog: the time that as many calls take by HubSpot's limit alone, as a share of the time that they took, 0 to 1.
+pub const LIMIT_SHARE: Metric = "share_of_call_limit";
+/// Backlog: records and associations that are missing or there twice.
+pub const NOT_ONCE: Metric = "records_not_once";
+/// Backlog: rows that `surehold sync --check` finds to differ.
+pub const DRIFTED: Metric = "drifted_rows";
+/// Backlog: calls that HubSpot refused because they came too fast.
+pub const TOO_FAST: Metric = "calls_too_fast";
+
 /// Figures that are faults: of several rounds the worst counts, not the median.
-pub const FAULTS: &[Metric] = &[OVERSOLD, DEADLOCKS, FAILED];
+pub const FAULTS: &[Metric] = &[OVERSOLD, DEADLOCKS, FAILED, NOT_ONCE, DRIFTED, TOO_FAST];
 
 /// CPU time of the server for a booking, in microseconds.
 pub const SERVER_CPU: Metric = "server_cpu_us_per_booking";

@@ -7,8 +7,10 @@ use surehold::store::laws;
 use tokio::sync::oneshot;
 use tokio_postgres::Client;
 
+use crate::backlog;
 use crate::cluster::Cluster;
 use crate::contestant::{Contestant, Server};
+use crate::hubspot::HubSpot;
 use crate::load::{self, End, Pace, Tally, Traffic};
 use crate::measure::{
     BATCH, DEADLOCKS, FAILED, Figures, HOT_UPDATES, LOAD_CPU, MEMORY, OVERSOLD, P50, P99, PER_SECOND, POSTGRES_CPU,
@@ -38,6 +40,8 @@ pub struct Stage<'a> {
     pub large: Option<World>,
     /// A marketplace, where a workload needs it.
     pub market: Option<World>,
+    /// A school that HubSpot mirrors, where a workload needs it.
+    pub mirrored: Option<World>,
     /// How long is measured.
     pub time: Duration,
     /// How long the same traffic runs before.
@@ -75,19 +79,38 @@ impl Stage<'_> {
             Place::SmallOrgs => (&self.small_orgs, DATABASE),
             Place::Market => (self.market.as_ref().context("the marketplace was not filled")?, DATABASE),
             Place::Large => (self.large.as_ref().context("the large database was not filled")?, "bench_large"),
+            Place::Mirrored => {
+                let world = self.mirrored.as_ref().context("the school that is mirrored was not filled")?;
+                (world, world.database)
+            }
         };
         // Rounds on the large database follow each other without a checkpoint, as they would in production: after
         // one, each page is written to the log whole when it is first touched, and the first rounds show that.
-        if workload.place != Place::Large {
+        let is_copy = !matches!(workload.place, Place::Large | Place::Mirrored);
+        if is_copy {
             self.cluster.copy(world.database, DATABASE).await?;
         }
         let before = bookings_in(self.cluster, database).await?;
-        let server = Server::start(contestant, &self.cluster.url(database)).await?;
+        let hubspot = match workload.kind {
+            Kind::Bookings { is_hubspot_away: true, .. } | Kind::Backlog { .. } => Some(HubSpot::start().await?),
+            _ => None,
+        };
+        if let (Kind::Backlog { .. }, Some(hubspot)) = (workload.kind, &hubspot) {
+            backlog::prepare(hubspot, &self.cluster.url(database)).await?;
+        }
+        let mut flags = Vec::new();
+        if let Some(hubspot) = &hubspot {
+            hubspot.goes_away();
+            flags = hubspot.flags();
+            flags.extend(["--hubspot-sync-every".to_owned(), "1".to_owned()]);
+        }
+        let server = Server::start(contestant, &self.cluster.url(database), &flags).await?;
         let play = Play { stage: self, world, database, server: &server, contestant, round };
         let (mut figures, acknowledged) = match workload.kind {
-            Kind::Bookings { target, connections, repeats } => play.bookings(target, connections, repeats).await?,
+            Kind::Bookings { target, connections, repeats, .. } => play.bookings(target, connections, repeats).await?,
             Kind::Trips => play.trips().await?,
             Kind::Rush { attempts } => play.rush(attempts).await?,
+            Kind::Backlog { bookings } => play.backlog(bookings).await?,
             Kind::Mixed { reads_per_second } => {
                 play.mixed(reads_per_second, hot_rate.context("mixed needs the rate of hot")?).await?
             }
@@ -99,12 +122,17 @@ impl Stage<'_> {
         if after - before != acknowledged {
             anyhow::bail!(Void(format!("{acknowledged} bookings were acknowledged, {} are there", after - before)));
         }
+        if let (Kind::Backlog { .. }, Some(hubspot)) = (workload.kind, &hubspot) {
+            figures = backlog::drain(hubspot, self.cluster, database, acknowledged).await?;
+        }
         figures.insert(HOT_UPDATES, hot_share(self.cluster, database).await?);
         if workload.kind == Kind::Trips {
             figures.insert(DEADLOCKS, deadlocks(self.cluster, database).await?);
         }
         if workload.place != Place::Large {
             self.check_laws(database).await?;
+        }
+        if is_copy {
             self.cluster.drop_database(DATABASE).await?;
         }
         Ok(figures)
@@ -198,6 +226,13 @@ impl Play<'_> {
         figures.insert(FAILED, (warm.conflict + tally.conflict) as f64);
         figures.extend(costs(&spent, load_cpu, bookings(&tally)));
         Ok((figures, bookings(&warm) + bookings(&tally)))
+    }
+
+    /// So many bookings, as fast as they go.
+    async fn backlog(&self, bookings: usize) -> anyhow::Result<(Figures, u64)> {
+        let traffic = Traffic { end: End::Requests(bookings), ..self.warm_up_on_hot()? };
+        let (tally, _) = self.run_one(traffic).await?;
+        Ok((Figures::new(), tally.created))
     }
 
     /// Many attempts at few seats.

@@ -25,6 +25,8 @@ const STUDENTS_PER_SECOND: f64 = 25_000.0;
 const TRIPS_PER_SECOND: f64 = 8_000.0;
 /// The rush needs so many students, however short the rounds.
 const STUDENTS_MIN: usize = 40_000;
+/// Students of the school that is mirrored: each books once.
+const MIRRORED_STUDENTS: usize = 20_000;
 /// The large world.
 const LARGE_STUDENTS: usize = 200_000;
 const LARGE_BOOKINGS_EACH: usize = 10;
@@ -50,7 +52,7 @@ impl Plan {
             );
         }
         let asked = |workload: &&Workload| match args.workloads.as_slice() {
-            [] => !(args.quick && workload.place == Place::Large),
+            [] => !(args.quick && matches!(workload.place, Place::Large | Place::Mirrored)),
             names => names.iter().any(|name| name == workload.name),
         };
         let mut workloads: Vec<&'static Workload> = ALL.iter().filter(asked).collect();
@@ -78,8 +80,13 @@ impl Plan {
 
     /// What the progress bar counts: databases to fill, rounds, and the two other parts.
     fn steps(&self) -> u64 {
-        let rounds: u64 = self.workloads.iter().map(|workload| workload.contestants.len() as u64 * self.rounds).sum();
-        2 + u64::from(self.is_anywhere(Place::Large)) + u64::from(self.is_anywhere(Place::Market)) + rounds + 2
+        let rounds: u64 = self
+            .workloads
+            .iter()
+            .map(|workload| workload.contestants.len() as u64 * workload.rounds(self.rounds))
+            .sum();
+        let places = [Place::Large, Place::Market, Place::Mirrored];
+        2 + places.into_iter().map(|place| u64::from(self.is_anywhere(place))).sum::<u64>() + rounds + 2
     }
 
     fn trips(&self) -> usize {
@@ -160,14 +167,21 @@ async fn measure(cluster: &mut Cluster, plan: &Plan, progress: &ProgressBar) -> 
         let days = usize::try_from(plan.rounds)?;
         large = Some(world::large(cluster, LARGE_STUDENTS, LARGE_BOOKINGS_EACH, days).await?);
     }
-    let stage = Stage { cluster, school, small_orgs, large, market, time: plan.time, warm_up: plan.warm_up };
+    let mut mirrored = None;
+    if plan.is_anywhere(Place::Mirrored) {
+        step("filling a school that HubSpot mirrors".to_owned());
+        mirrored = Some(world::mirrored(cluster, MIRRORED_STUDENTS).await?);
+    }
+    let (time, warm_up) = (plan.time, plan.warm_up);
+    let stage = Stage { cluster, school, small_orgs, large, market, mirrored, time, warm_up };
     let mut workloads: Vec<Measured> = Vec::new();
     let mut cost = Vec::new();
     for workload in &plan.workloads {
         let mut rounds = BTreeMap::new();
-        for round in 0..plan.rounds {
+        let rounds_of_it = workload.rounds(plan.rounds);
+        for round in 0..rounds_of_it {
             for contestant in workload.contestants {
-                step(format!("{}, {}, round {} of {}", workload.name, contestant.name(), round + 1, plan.rounds));
+                step(format!("{}, {}, round {} of {}", workload.name, contestant.name(), round + 1, rounds_of_it));
                 let figures = stage
                     .round(workload, *contestant, round, median_of_hot(&workloads))
                     .await

@@ -51,7 +51,7 @@ pub async fn count(cluster: &mut Cluster, school: World, time: Duration) -> anyh
 
 async fn one(cluster: &Cluster, school: &World, contestant: Contestant, time: Duration) -> anyhow::Result<Counted> {
     cluster.copy(school.database, DATABASE).await?;
-    let server = Server::start(contestant, &cluster.url(DATABASE)).await?;
+    let server = Server::start(contestant, &cluster.url(DATABASE), &[]).await?;
     let client = cluster.connect("postgres").await?;
     let requests = requests::bookings(school, Target::Hot, 0.0, 0)?;
     let traffic = |first| Traffic {

@@ -1,7 +1,10 @@
 //! The workloads and what is to be reached. Nothing here runs.
 
 use crate::contestant::Contestant;
-use crate::measure::{DEADLOCKS, Metric, OVERSOLD, P50, P99, PER_SECOND, READ_P99, READ_P99_IDLE, SOLD_OUT, WAL_AFTER};
+use crate::measure::{
+    CALLS_PER_BOOKING, DEADLOCKS, DRIFTED, LIMIT_SHARE, Metric, NOT_ONCE, OVERSOLD, P50, P99, PER_SECOND, READ_P99,
+    READ_P99_IDLE, ROWS_PER_WRITE, SOLD_OUT, TOO_FAST, WAL_AFTER,
+};
 
 /// Connections of the load generator.
 pub const CONNECTIONS: usize = 64;
@@ -35,6 +38,8 @@ pub enum Kind {
         /// The share of requests that repeat an earlier one, 0 to 1. If there are any, every request has an
         /// `Idempotency-Key`.
         repeats: f64,
+        /// Whether the server mirrors every second to a HubSpot that answers every call with 503.
+        is_hubspot_away: bool,
     },
     /// So many attempts at a few seats.
     Rush {
@@ -47,6 +52,11 @@ pub enum Kind {
     Mixed {
         /// Reads a second.
         reads_per_second: f64,
+    },
+    /// So many bookings that were made while HubSpot was away are mirrored when it is back ([`crate::backlog`]).
+    Backlog {
+        /// Bookings.
+        bookings: usize,
     },
 }
 
@@ -79,6 +89,8 @@ pub enum Place {
     Large,
     /// A copy of a marketplace.
     Market,
+    /// A school whose students HubSpot knows, not copied.
+    Mirrored,
 }
 
 /// What is to be reached.
@@ -145,7 +157,7 @@ const HOT: Against = Against::Workload("hot");
 const LANES_ONLY: &[Contestant] = &[Contestant::Lanes];
 
 const fn bookings(target: Target) -> Kind {
-    Kind::Bookings { target, connections: CONNECTIONS, repeats: 0.0 }
+    Kind::Bookings { target, connections: CONNECTIONS, repeats: 0.0, is_hubspot_away: false }
 }
 
 /// Every workload, in the order in which they run: others are compared with `hot`.
@@ -198,7 +210,7 @@ pub const ALL: &[Workload] = &[
     Workload {
         name: "one_caller",
         title: "one caller alone",
-        kind: Kind::Bookings { target: Target::Hot, connections: 1, repeats: 0.0 },
+        kind: Kind::Bookings { target: Target::Hot, connections: 1, repeats: 0.0, is_hubspot_away: false },
         place: Place::School,
         contestants: Contestant::ALL,
         goals: &[
@@ -235,7 +247,7 @@ pub const ALL: &[Workload] = &[
     Workload {
         name: "replays",
         title: "one session, 30 % repeats of earlier keys",
-        kind: Kind::Bookings { target: Target::Hot, connections: CONNECTIONS, repeats: 0.3 },
+        kind: Kind::Bookings { target: Target::Hot, connections: CONNECTIONS, repeats: 0.3, is_hubspot_away: false },
         place: Place::School,
         contestants: Contestant::ALL,
         goals: &[goal("vs_hot", PER_SECOND, HOT, Bound::AtLeast(0.9))],
@@ -256,7 +268,38 @@ pub const ALL: &[Workload] = &[
         contestants: LANES_ONLY,
         goals: &[goal("vs_hot", PER_SECOND, HOT, Bound::AtLeast(0.9))],
     },
+    Workload {
+        name: "hubspot_away",
+        title: "hot, while the mirror's HubSpot answers 503 to everything",
+        kind: Kind::Bookings { target: Target::Hot, connections: CONNECTIONS, repeats: 0.0, is_hubspot_away: true },
+        place: Place::School,
+        contestants: LANES_ONLY,
+        goals: &[goal("vs_hot", PER_SECOND, HOT, Bound::AtLeast(0.95))],
+    },
+    Workload {
+        name: "hubspot_backlog",
+        title: "20,000 bookings mirrored at 190 calls in 10 s, 10 % of which fail",
+        kind: Kind::Backlog { bookings: 20_000 },
+        place: Place::Mirrored,
+        contestants: LANES_ONLY,
+        goals: &[
+            goal("rows_per_write_call", ROWS_PER_WRITE, Against::Itself, Bound::AtLeast(95.0)),
+            // The way that the product replaces takes 6.5.
+            goal("calls_per_booking", CALLS_PER_BOOKING, Against::Itself, Bound::AtMost(0.1)),
+            goal("share_of_call_limit", LIMIT_SHARE, Against::Itself, Bound::AtLeast(0.9)),
+            goal("records_not_once", NOT_ONCE, Against::Itself, Bound::AtMost(0.0)),
+            goal("drifted_rows", DRIFTED, Against::Itself, Bound::AtMost(0.0)),
+            goal("calls_too_fast", TOO_FAST, Against::Itself, Bound::AtMost(0.0)),
+        ],
+    },
 ];
+
+impl Workload {
+    /// Rounds of it, where others have so many: a backlog takes a minute, and is the same every time.
+    pub fn rounds(&self, rounds: u64) -> u64 {
+        if self.place == Place::Mirrored { rounds.min(1) } else { rounds }
+    }
+}
 
 /// Whether a workload is compared with `hot`, or takes its rate from it.
 pub fn needs_hot(workload: &Workload) -> bool {
@@ -287,6 +330,6 @@ mod tests {
                 }
             }
         }
-        assert!(ALL.iter().filter(|workload| needs_hot(workload)).count() == 3);
+        assert!(ALL.iter().filter(|workload| needs_hot(workload)).count() == 4);
     }
 }

@@ -5,9 +5,10 @@ use std::fmt::Write;
 
 use super::number;
 use crate::measure::{
-    COSTS, DEADLOCKS, FAILED, Metric, P50, P99, PER_SECOND, READ_P99, READ_P99_IDLE, SOLD_OUT, Summary, WAL_AFTER,
+    CALLS_PER_BOOKING, COSTS, DEADLOCKS, FAILED, LIMIT_SHARE, Metric, P50, P99, PER_SECOND, READ_P99, READ_P99_IDLE,
+    ROWS_PER_WRITE, SOLD_OUT, Summary, WAL_AFTER,
 };
-use crate::results::{LIMIT_SHARE, MEMORY_MAX, Measured, Reached, Results};
+use crate::results::{self, MEMORY_MAX, Measured, Reached, Results};
 
 /// Figures that only some workloads have, and how their line begins.
 const FURTHER: &[(Metric, &str)] = &[
@@ -17,6 +18,9 @@ const FURTHER: &[(Metric, &str)] = &[
     (READ_P99, "reads beside, p99 ms"),
     (DEADLOCKS, "deadlocks"),
     (FAILED, "failed requests"),
+    (ROWS_PER_WRITE, "rows per writing call"),
+    (CALLS_PER_BOOKING, "calls per booking"),
+    (LIMIT_SHARE, "share of call limit"),
 ];
 
 /// The whole table.
@@ -117,7 +121,7 @@ fn limit(text: &mut String, results: &Results) {
     let Some(limit) = &results.limit else { return };
     let _ = writeln!(text, "limit: the same rows by bulk statements of one client: {} /s", spread(&limit.per_second));
     if let Some(share) = limit.hot_share {
-        reached(text, &Reached { name: "hot_share", value: share, bound: LIMIT_SHARE });
+        reached(text, &Reached { name: "hot_share", value: share, bound: results::LIMIT_SHARE });
     }
     text.push('\n');
 }

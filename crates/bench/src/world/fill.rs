@@ -44,6 +44,16 @@ pub async fn school(cluster: &Cluster, students: usize) -> anyhow::Result<World>
     fill(cluster, "bench_school", &size).await
 }
 
+/// One organisation with so many students, who have not booked yet.
+///
+/// # Errors
+///
+/// What PostgreSQL says.
+pub async fn mirrored(cluster: &Cluster, students: usize) -> anyhow::Result<World> {
+    let size = Size { orgs: 1, students, regulars: 0, past: 0, spread: 0 };
+    fill(cluster, "bench_mirrored", &size).await
+}
+
 /// [`SMALL_ORGS`] organisations that share so many students.
 ///
 /// # Errors

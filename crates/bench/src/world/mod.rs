@@ -10,7 +10,7 @@ use std::ops::Range;
 use hyper::header::HeaderValue;
 use uuid::Uuid;
 
-pub use fill::{large, market, school, small_orgs};
+pub use fill::{large, market, mirrored, school, small_orgs};
 
 /// The type of the one session that everybody wants, and of those beside it.
 pub const HOT_TYPE: &str = "Situational Judgment";

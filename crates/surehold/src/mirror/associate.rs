@@ -10,7 +10,7 @@ use super::calls::{Calls, Tried};
 use crate::hubspot::associations::{ASSOCIATE_MAX, READ_MAX};
 use crate::hubspot::{AssociationType, Object, Pair, PairOutcome, PairsAnswer, Refusal};
 use crate::store::mirror::links::{self, AssociatedRow, Refused};
-use crate::store::mirror::rows::{self, LooseRow, Which};
+use crate::store::mirror::rows::{self, LooseRow};
 
 /// One of the two things a booking belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +25,7 @@ pub(super) async fn associate(calls: &Calls<'_>) -> Result<u64, MirrorError> {
     let mut after = Uuid::nil();
     loop {
         let client = calls.mirror.store.read().await?;
-        let page = rows::loose(&client, calls.org.id, Which::Due, after, READ_MAX).await?;
+        let page = rows::loose(&client, calls.org.id, true, after, READ_MAX).await?;
         drop(client);
         let Some(last) = page.last() else { return Ok(changed) };
         after = last.id;

@@ -118,7 +118,7 @@ async fn compare(calls: &Calls<'_>, progress: &dyn Progress) -> Result<CheckRepo
     let mut after = Uuid::nil();
     loop {
         let client = calls.mirror.store.read().await?;
-        let page = rows::loose(&client, calls.org.id, Which::Known, after, READ_MAX).await?;
+        let page = rows::loose(&client, calls.org.id, false, after, READ_MAX).await?;
         drop(client);
         let Some(last) = page.last() else { return Ok(report) };
         after = last.id;

@@ -8,6 +8,7 @@
 
 mod adopt;
 mod associate;
+mod batches;
 mod calls;
 mod check;
 mod credits;

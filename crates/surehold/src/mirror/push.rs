@@ -3,20 +3,17 @@
 //! A row whose record we know is written by HubSpot's id of it, and gets our own id there; only a row without a record is
 //! written by our id, which makes one if there is none. Either may be repeated after a lost answer: there is still one.
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, stream};
 use surehold_core::rows::Entity;
 use uuid::Uuid;
 
 use super::calls::{Calls, Tried};
-use super::{Counts, MirrorError, credits};
-use crate::hubspot::{BATCH_MAX, Object, Outcome, Properties, Refusal, Row};
+use super::credits::{self, Holder};
+use super::{Counts, MirrorError};
+use crate::hubspot::{Object, Outcome, Properties, Refusal, Row};
 use crate::store::mirror::links::{self, Pushed, Refused};
 use crate::store::mirror::rows::Mirrored;
-
-/// Calls under way at once. The limiter says how many go out; with this many, waiting for an answer does not hold up the
-/// next call at any usual delay.
-const AT_ONCE: usize = 8;
 
 /// A row, ready to be sent.
 #[derive(Debug, Clone)]
@@ -35,59 +32,60 @@ impl Ready {
     }
 }
 
-/// What became of a page of rows.
+/// What became of a batch of rows.
 #[derive(Debug, Default)]
-pub(super) struct PageOutcome {
+pub(super) struct Done {
+    pub rows: u64,
     pub counts: Counts,
-    /// Rows that HubSpot has now, with its id, and whether the record is new or was found by our own id: then
-    /// everything in it is ours.
-    pub saved: Vec<Saved>,
     /// Rows whose record was found: they still have to be pushed.
     pub adopted: u64,
+    /// Changes of credits at HubSpot that were counted after the push.
+    pub credits_counted: u64,
+    /// What HubSpot has now.
+    saved: Vec<Saved>,
 }
 
-impl PageOutcome {
-    fn add(&mut self, other: PageOutcome) {
+impl Done {
+    fn add(&mut self, other: Done) {
         self.counts.add(other.counts);
         self.saved.extend(other.saved);
         self.adopted += other.adopted;
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Saved {
-    pub id: Uuid,
-    pub hubspot_id: String,
+/// A row that HubSpot has now.
+#[derive(Debug)]
+struct Saved {
+    holder: Holder,
     /// Whether it had no record that we knew of.
-    pub is_first: bool,
+    is_first: bool,
+    /// Whether the record was made by this very call.
+    is_new: bool,
 }
 
-/// Pushes a page of rows of one kind, and notes what became of each.
-pub(super) async fn push(calls: &Calls<'_>, object: Object, rows: Vec<Ready>) -> Result<PageOutcome, MirrorError> {
-    let (known, new): (Vec<Ready>, Vec<Ready>) = rows.into_iter().partition(|row| row.hubspot_id.is_some());
-    let batches: Vec<Vec<Ready>> =
-        known.chunks(BATCH_MAX).chain(new.chunks(BATCH_MAX)).map(<[Ready]>::to_vec).collect();
-    let pushes: Vec<_> = batches.into_iter().map(|batch| push_batch(calls, object, batch)).collect();
-    let mut pushes = stream::iter(pushes).buffer_unordered(AT_ONCE);
-    let mut all = PageOutcome::default();
-    let mut failed = None;
-    while let Some(page) = pushes.next().await {
-        match page {
-            Ok(page) => all.add(page),
-            // The others are under way already; what became of them is noted.
-            Err(error) => failed = failed.or(Some(error)),
-        }
+/// Pushes up to [`BATCH_MAX`](crate::hubspot::BATCH_MAX) rows, which all have a record that we know, or none, and notes
+/// what became of each. Of contacts, counts what their histories tell: before a record is written for the first time,
+/// what was in it; and after each write, what it wrote over.
+pub(super) async fn push(calls: &Calls<'_>, object: Object, batch: Vec<Ready>) -> Result<Done, MirrorError> {
+    let rows = batch.len() as u64;
+    if object == Object::Contact {
+        let known = batch.iter().filter_map(|row| Some(Holder { id: row.id, hubspot_id: row.hubspot_id.clone()? }));
+        let unread = credits::unread(calls, known.collect()).await?;
+        credits::count(calls, &unread).await?;
     }
-    failed.map_or(Ok(all), Err)
+    let mut done = push_batch(calls, object, batch).await?;
+    done.rows = rows;
+    if object == Object::Contact {
+        // Nothing can have been written over in a record that did not exist.
+        let written = std::mem::take(&mut done.saved).into_iter().filter(|saved| !saved.is_new);
+        let holders: Vec<Holder> = written.map(|saved| saved.holder).collect();
+        done.credits_counted = credits::count(calls, &holders).await?;
+    }
+    Ok(done)
 }
 
-/// Pushes up to [`BATCH_MAX`] rows, which all have a record, or none. Halves them where HubSpot refuses all for the
-/// sake of one.
-fn push_batch<'a>(
-    calls: &'a Calls<'_>,
-    object: Object,
-    batch: Vec<Ready>,
-) -> BoxFuture<'a, Result<PageOutcome, MirrorError>> {
+/// Sends a batch. Halves it where HubSpot refuses all for the sake of one.
+fn push_batch<'a>(calls: &'a Calls<'_>, object: Object, batch: Vec<Ready>) -> BoxFuture<'a, Result<Done, MirrorError>> {
     async move {
         let mapping = &calls.portal.mapping;
         let is_known = batch.first().is_some_and(|row| row.hubspot_id.is_some());
@@ -142,20 +140,21 @@ async fn note(
     object: Object,
     verdicts: Vec<(Ready, Outcome)>,
     unplaced: Option<Refusal>,
-) -> Result<PageOutcome, MirrorError> {
-    let mut page = PageOutcome::default();
+) -> Result<Done, MirrorError> {
+    let mut done = Done::default();
     let (mut pushed, mut refused) = (Vec::new(), Vec::new());
     for (row, outcome) in verdicts {
         match outcome {
             Outcome::Saved { id, is_new } => {
-                page.counts.created += u64::from(is_new);
-                page.counts.updated += u64::from(!is_new);
-                page.saved.push(Saved { id: row.id, hubspot_id: id.clone(), is_first: row.hubspot_id.is_none() });
+                done.counts.created += u64::from(is_new);
+                done.counts.updated += u64::from(!is_new);
+                let holder = Holder { id: row.id, hubspot_id: id.clone() };
+                done.saved.push(Saved { holder, is_first: row.hubspot_id.is_none(), is_new });
                 pushed.push(Pushed { id: row.id, hubspot_id: id, version: row.version, read_at: row.read_at });
             }
             Outcome::Refused(refusal) => match calls.see_to(object, &row, refusal).await? {
                 Some(row) => refused.push(row),
-                None => page.adopted += 1,
+                None => done.adopted += 1,
             },
             Outcome::Unknown => {
                 let problem =
@@ -167,11 +166,11 @@ async fn note(
             }
         }
     }
-    page.counts.failed = refused.len() as u64;
+    done.counts.failed = refused.len() as u64;
     if object == Object::Contact {
         // Before the link is noted: a record whose link we know, and nothing else, had a life before us.
         let first: Vec<String> =
-            page.saved.iter().filter(|saved| saved.is_first).map(|saved| saved.hubspot_id.clone()).collect();
+            done.saved.iter().filter(|saved| saved.is_first).map(|saved| saved.holder.hubspot_id.clone()).collect();
         credits::count_all(calls, &first).await?;
     }
     let (org_id, entity) = (calls.org.id, entity_of(object));
@@ -185,7 +184,7 @@ async fn note(
                         return Err(error.into());
                     }
                     let problem = format!("HubSpot's record {} belongs to another row already", row.hubspot_id);
-                    page.saved.retain(|saved| saved.id != row.id);
+                    done.saved.retain(|saved| saved.holder.id != row.id);
                     refused.push(Refused { id: row.id, problem, correlation_id: None, is_final: true });
                 }
             }
@@ -193,7 +192,7 @@ async fn note(
         result => result?,
     }
     links::refused(&client, org_id, entity, &refused).await?;
-    Ok(page)
+    Ok(done)
 }
 
 /// The entity of a kind of record.

@@ -1,20 +1,22 @@
-//! A run: notice what changed, push it, count what was bought meanwhile, push that.
+//! A run: push what was left, notice what changed, push that; count what was bought meanwhile, and push that, too.
 
 use std::time::Instant;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use uuid::Uuid;
 
+use super::batches::Batches;
 use super::calls::Calls;
-use super::credits::{self, Holder};
-use super::push::{PageOutcome, Ready, push};
-use super::{Counts, Mirror, MirrorError, SyncReport, associate, properties};
-use crate::hubspot::{BATCH_MAX, Object};
-use crate::store::mirror::rows::{self, ContactRow, Mirrored, Which};
+use super::push::push;
+use super::{Counts, Mirror, MirrorError, SyncReport, associate};
+use crate::hubspot::Object;
 use crate::store::mirror::{changes, status, syncs};
 use crate::store::orgs::OrgRow;
 
-/// Rows that are read at once: some calls' worth, so that several are under way.
-const PAGE: usize = 16 * BATCH_MAX;
+/// Batches under way at once. The limiter says how many calls go out; with this many, waiting for answers does not hold
+/// up the next call while HubSpot answers within a second, at any of its limits.
+const AT_ONCE: usize = 24;
 /// How often contacts are pushed in one run: what was bought during a push is pushed, too, but a run ends.
 const ROUNDS_MAX: usize = 5;
 
@@ -72,100 +74,76 @@ pub(super) async fn run(
     report: &mut SyncReport,
     progress: &dyn Progress,
 ) -> Result<(), MirrorError> {
-    let org_id = calls.org.id;
-    let store = &calls.mirror.store;
-    changes::notice(&*store.report().await?, org_id).await?;
-    let waiting: i64 = status::pending(&*store.read().await?, org_id).await?.iter().map(|pending| pending.rows).sum();
-    progress.found(u64::try_from(waiting).unwrap_or_default());
-
-    let mut is_more = push_contacts(calls, report, progress).await?;
-    push_all(calls, Object::Session, report, progress).await?;
-    push_all(calls, Object::Booking, report, progress).await?;
+    // What an earlier run left goes first: while HubSpot is away, nothing more is looked for.
+    let left = waiting(calls).await?;
+    progress.found(left);
+    let mut is_more = left > 0 && push_all(calls, report, progress).await?;
+    let left = waiting(calls).await?;
+    notice(calls).await?;
+    progress.found(waiting(calls).await?.saturating_sub(left));
+    is_more |= push_all(calls, report, progress).await?;
     report.associations += associate::associate(calls).await?;
     // What was bought while we pushed changed balances, and has to be pushed, too.
     for _ in 1..ROUNDS_MAX {
         if !is_more {
             break;
         }
-        changes::notice(&*store.report().await?, org_id).await?;
-        is_more = push_contacts(calls, report, progress).await?;
+        notice(calls).await?;
+        is_more = push_kind(calls, Object::Contact, report, progress).await?;
     }
     Ok(())
 }
 
-/// Pushes contacts that wait, and then counts what their histories tell. Says whether that makes for more to push.
-async fn push_contacts(
-    calls: &Calls<'_>,
-    report: &mut SyncReport,
-    progress: &dyn Progress,
-) -> Result<bool, MirrorError> {
-    let mapping = &calls.portal.mapping;
-    let mut is_more = false;
-    let mut after = Uuid::nil();
-    loop {
-        let client = calls.mirror.store.read().await?;
-        let page = rows::contacts(&client, calls.org.id, Which::Due, after, PAGE).await?;
-        drop(client);
-        let Some(last) = page.last() else { return Ok(is_more) };
-        after = last.id;
-        let known: Vec<Holder> =
-            page.iter().filter_map(|row| Some(Holder { id: row.id, hubspot_id: row.hubspot_id.clone()? })).collect();
-        let unread = credits::unread(calls, known).await?;
-        credits::count(calls, &unread).await?;
-
-        let write = Uuid::now_v7();
-        let with_credits = |row: &Mirrored<ContactRow>| {
-            let mut all = properties::of_contact(mapping, row);
-            all.extend(properties::of_credits(mapping, &row.row, write));
-            Ready::new(row, all)
-        };
-        let ready: Vec<Ready> = page.iter().map(with_credits).collect();
-        let PageOutcome { counts, saved, adopted } = push(calls, Object::Contact, ready).await?;
-        report.contacts.add(counts);
-        progress.done(page.len() as u64);
-
-        let holders: Vec<Holder> =
-            saved.into_iter().map(|saved| Holder { id: saved.id, hubspot_id: saved.hubspot_id }).collect();
-        let bought = credits::count(calls, &holders).await?;
-        report.credits_counted += bought;
-        is_more |= bought > 0 || adopted > 0;
-    }
+async fn notice(calls: &Calls<'_>) -> Result<(), MirrorError> {
+    changes::notice(&*calls.mirror.store.report().await?, calls.org.id).await?;
+    Ok(())
 }
 
-/// Pushes sessions or bookings that wait.
-async fn push_all(
+/// Rows that wait to be pushed.
+async fn waiting(calls: &Calls<'_>) -> Result<u64, MirrorError> {
+    let pending = status::pending(&*calls.mirror.store.read().await?, calls.org.id).await?;
+    Ok(u64::try_from(pending.iter().map(|pending| pending.rows).sum::<i64>()).unwrap_or_default())
+}
+
+/// Pushes what waits. Says whether that makes for more contacts to push.
+async fn push_all(calls: &Calls<'_>, report: &mut SyncReport, progress: &dyn Progress) -> Result<bool, MirrorError> {
+    let is_more = push_kind(calls, Object::Contact, report, progress).await?;
+    push_kind(calls, Object::Session, report, progress).await?;
+    push_kind(calls, Object::Booking, report, progress).await?;
+    Ok(is_more)
+}
+
+/// Pushes what waits of one kind. Says whether that makes for more contacts to push.
+async fn push_kind(
     calls: &Calls<'_>,
     object: Object,
     report: &mut SyncReport,
     progress: &dyn Progress,
-) -> Result<(), MirrorError> {
-    let mut after = Uuid::nil();
+) -> Result<bool, MirrorError> {
+    let mut batches = Batches::new(calls, object);
+    let mut under_way = FuturesUnordered::new();
+    let mut is_more = false;
+    let mut failed = None;
     loop {
-        let page = ready(calls, object, after).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = last.id;
-        let rows = page.len() as u64;
-        let outcome = push(calls, object, page).await?;
-        counts_of(report, object).add(outcome.counts);
-        progress.done(rows);
+        while failed.is_none() && under_way.len() < AT_ONCE {
+            match batches.next().await {
+                Ok(Some(batch)) => under_way.push(push(calls, object, batch)),
+                Ok(None) => break,
+                Err(error) => failed = Some(error),
+            }
+        }
+        match under_way.next().await {
+            Some(Ok(done)) => {
+                counts_of(report, object).add(done.counts);
+                report.credits_counted += done.credits_counted;
+                is_more |= done.credits_counted > 0 || done.adopted > 0;
+                progress.done(done.rows);
+            }
+            // What became of the others is noted still.
+            Some(Err(error)) => failed = failed.or(Some(error)),
+            None => return failed.map_or(Ok(is_more), Err),
+        }
     }
-}
-
-async fn ready(calls: &Calls<'_>, object: Object, after: Uuid) -> Result<Vec<Ready>, MirrorError> {
-    let mapping = &calls.portal.mapping;
-    let client = calls.mirror.store.read().await?;
-    let org_id = calls.org.id;
-    Ok(match object {
-        Object::Session => {
-            let page = rows::sessions(&client, org_id, Which::Due, after, PAGE).await?;
-            page.iter().map(|row| Ready::new(row, properties::of_session(mapping, row))).collect()
-        }
-        Object::Booking => {
-            let page = rows::bookings(&client, org_id, Which::Due, after, PAGE).await?;
-            page.iter().map(|row| Ready::new(row, properties::of_booking(mapping, row))).collect()
-        }
-        Object::Contact => Vec::new(),
-    })
 }
 
 fn counts_of(report: &mut SyncReport, object: Object) -> &mut Counts {

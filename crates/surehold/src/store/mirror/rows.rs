@@ -119,18 +119,25 @@ pub struct LooseRow {
 /// Which rows are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
-    /// Those that wait and may be tried now.
-    Due,
+    /// Those that wait and may be tried now, and whose record we know.
+    DueWithRecord,
+    /// Those that wait and may be tried now, and have no record that we know of.
+    DueWithout,
     /// Those that HubSpot has as they are, as far as we know: for a comparison.
     Known,
+}
+
+macro_rules! due {
+    () => {
+        "l.pushed_version < l.seen_version AND l.parked_at IS NULL AND (l.retry_at IS NULL OR l.retry_at <= now())"
+    };
 }
 
 /// The statement that reads rows of a kind.
 fn select(entity: &str, columns: &str, joins: &str, which: Which) -> String {
     let which = match which {
-        Which::Due => {
-            "l.pushed_version < l.seen_version AND l.parked_at IS NULL AND (l.retry_at IS NULL OR l.retry_at <= now())"
-        }
+        Which::DueWithRecord => concat!(due!(), " AND l.hubspot_id IS NOT NULL"),
+        Which::DueWithout => concat!(due!(), " AND l.hubspot_id IS NULL"),
         Which::Known => "l.hubspot_id IS NOT NULL AND l.pushed_version >= l.seen_version",
     };
     format!(
@@ -166,10 +173,10 @@ fn bookings_sql(which: Which) -> String {
     select("booking", columns, joins, which)
 }
 
-fn loose_sql(which: Which) -> String {
-    let which = match which {
-        Which::Due => "l.associated_version < l.pushed_version AND l.parked_at IS NULL",
-        Which::Known => "l.associated_version >= l.pushed_version AND l.pushed_version >= l.seen_version",
+fn loose_sql(is_due: bool) -> String {
+    let which = match is_due {
+        true => "l.associated_version < l.pushed_version AND l.parked_at IS NULL",
+        false => "l.associated_version >= l.pushed_version AND l.pushed_version >= l.seen_version",
     };
     format!(
         "SELECT l.entity_id, l.hubspot_id, l.pushed_version, c.hubspot_id, s.hubspot_id, l.associated_contact, l.associated_session
@@ -183,8 +190,9 @@ fn loose_sql(which: Which) -> String {
 
 /// Every statement of this file.
 pub fn statements() -> Vec<String> {
-    let all = [contacts_sql, sessions_sql, bookings_sql, loose_sql];
-    all.iter().flat_map(|sql| [sql(Which::Due), sql(Which::Known)]).collect()
+    let all = [contacts_sql, sessions_sql, bookings_sql];
+    let pages = all.iter().flat_map(|sql| [Which::DueWithRecord, Which::DueWithout, Which::Known].map(sql));
+    pages.chain([loose_sql(true), loose_sql(false)]).collect()
 }
 
 /// Contacts after an id, at most so many.
@@ -262,15 +270,16 @@ pub async fn bookings(
     .await
 }
 
-/// Bookings after an id whose associations are to be looked at, at most so many.
+/// Bookings after an id, at most so many: those whose associations are to be looked at, or else those that HubSpot has
+/// as they are, as far as we know.
 pub async fn loose(
     client: &ClientWrapper,
     org_id: Uuid,
-    which: Which,
+    is_due: bool,
     after: Uuid,
     limit: usize,
 ) -> Result<Vec<LooseRow>, StoreError> {
-    let rows = query(client, &loose_sql(which), org_id, after, limit).await?;
+    let rows = query(client, &loose_sql(is_due), org_id, after, limit).await?;
     let read = |row: &Row| {
         Ok(LooseRow {
             id: row.try_get(0)?,

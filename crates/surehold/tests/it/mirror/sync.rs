@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::support::portal::{BOOKINGS, MirroredSchool, SESSIONS};
 
 const UPSERT: &str = "POST /crm/objects/{type}/batch/upsert";
+const READ: &str = "POST /crm/objects/{type}/batch/read";
 const UPDATE: &str = "POST /crm/objects/{type}/batch/update";
 
 impl MirroredSchool {
@@ -34,6 +35,7 @@ async fn a_booking_is_mirrored_with_its_student_and_its_session() {
     let report = school.sync().await;
     assert_eq!((report.counts().created, report.counts().failed, report.associations), (3, 0, 2), "{report:?}");
     assert_eq!((report.pending, report.parked), (0, 0));
+    assert_eq!(school.hubspot.request_count(READ), 0, "nothing can be written over in a new record");
 
     assert_eq!(school.shows(CONTACTS, ann, "student_id"), "ANN");
     assert_eq!(school.shows(CONTACTS, ann, "cs_credits"), "2");

@@ -1,0 +1,173 @@
+//! Bookings were made while HubSpot was away. It comes back, and `surehold sync` mirrors them through faults of every
+//! kind: how long that takes, with how many calls, and whether everything is there once.
+
+use std::collections::{BTreeMap, HashSet};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use serde_json::Value;
+use surehold_simulators::hubspot::{CONTACTS, Limits};
+use tokio::process::Command;
+
+use crate::cluster::Cluster;
+use crate::contestant::{product, without_settings};
+use crate::hubspot::{CALLS, HubSpot, WINDOW_SECONDS};
+use crate::measure::{
+    CALLS_PER_BOOKING, DRIFTED, Figures, LIMIT_SHARE, NOT_ONCE, PER_SECOND, ROWS_PER_WRITE, TOO_FAST,
+};
+use crate::round::Void;
+
+/// The types of the school's objects, besides contacts.
+const SESSIONS: &str = "2-50158913";
+const BOOKINGS: &str = "2-50158943";
+/// A run ends early where one call fails again and again; another goes on. More than so many are no accident.
+const RUNS_MAX: usize = 5;
+/// A lease ends within this.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Sets the portal up and mirrors what is there, without limits and faults.
+///
+/// # Errors
+///
+/// The product's own words.
+pub async fn prepare(hubspot: &HubSpot, url: &str) -> anyhow::Result<()> {
+    hubspot.simulator.set_limits(Limits::none());
+    sync(hubspot, url, &["--setup"]).await?;
+    let report = sync(hubspot, url, &[]).await?;
+    anyhow::ensure!(report["pending"] == 0, "the school was not mirrored: {report}");
+    Ok(())
+}
+
+/// Mirrors so many bookings that wait, and checks what HubSpot has then.
+///
+/// # Errors
+///
+/// [`Void`] if they are not mirrored after some runs; else what kept it from running.
+pub async fn drain(hubspot: &HubSpot, cluster: &Cluster, database: &str, bookings: u64) -> anyhow::Result<Figures> {
+    let url = cluster.url(database);
+    lease_ends(cluster, database).await?;
+    hubspot.simulator.set_limits(Limits::professional());
+    hubspot.comes_back();
+    let (before, refused) = (Calls::of(hubspot), too_fast(hubspot));
+    let begun = Instant::now();
+    let mut rows = 0;
+    for run in 1.. {
+        let report = sync(hubspot, &url, &[]).await?;
+        let kinds = ["contacts", "sessions", "bookings"].map(|kind| &report[kind]);
+        rows +=
+            kinds.iter().filter_map(|kind| Some(kind["created"].as_u64()? + kind["updated"].as_u64()?)).sum::<u64>();
+        if report["pending"] == 0 && report["problem"].is_null() {
+            break;
+        }
+        if run == RUNS_MAX {
+            anyhow::bail!(Void(format!("after {RUNS_MAX} runs there are bookings that are not mirrored: {report}")));
+        }
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let spent = Calls::of(hubspot).since(&before);
+    let refused = too_fast(hubspot) - refused;
+
+    hubspot.simulator.clear_faults();
+    hubspot.simulator.set_limits(Limits::none());
+    let check = sync(hubspot, &url, &["--check"]).await?;
+    let drifted = check["drifted"].as_f64().context("a check counts what differs")?;
+    let bookings = bookings as f64;
+    Ok(Figures::from([
+        (PER_SECOND, bookings / seconds),
+        (ROWS_PER_WRITE, rows as f64 / spent.writes as f64),
+        (CALLS_PER_BOOKING, spent.all as f64 / bookings),
+        (LIMIT_SHARE, least_seconds(spent.of_app) / seconds),
+        (NOT_ONCE, not_once(hubspot, cluster, database).await?),
+        (DRIFTED, drifted),
+        (TOO_FAST, refused as f64),
+    ]))
+}
+
+/// The least time in which HubSpot's limit lets so many calls through: the first of each window at once.
+fn least_seconds(calls: u64) -> f64 {
+    (calls.saturating_sub(1) / u64::from(CALLS)) as f64 * WINDOW_SECONDS
+}
+
+/// Calls that arrived.
+struct Calls {
+    all: u64,
+    /// Those that count as calls of the app: all but those about associations.
+    of_app: u64,
+    /// Those that write rows.
+    writes: u64,
+}
+
+impl Calls {
+    fn of(hubspot: &HubSpot) -> Calls {
+        let counts: BTreeMap<String, u64> = hubspot.simulator.request_counts();
+        let sum = |wanted: fn(&str) -> bool| counts.iter().filter(|(kind, _)| wanted(kind)).map(|(_, n)| n).sum();
+        Calls {
+            all: sum(|_| true),
+            of_app: sum(|kind| !kind.contains("/associations/")),
+            writes: sum(|kind| kind.ends_with("/batch/upsert") || kind.ends_with("/batch/update")),
+        }
+    }
+
+    fn since(&self, before: &Calls) -> Calls {
+        let Calls { all, of_app, writes } = self;
+        Calls { all: all - before.all, of_app: of_app - before.of_app, writes: writes - before.writes }
+    }
+}
+
+fn too_fast(hubspot: &HubSpot) -> u64 {
+    let limits = hubspot.simulator.limits();
+    [limits.calls, limits.searches, limits.associations].iter().map(|window| u64::from(window.refused)).sum()
+}
+
+/// Records and associations that are missing or too many: each row has one record with our id of it, and each booking
+/// belongs to one contact and one session.
+async fn not_once(hubspot: &HubSpot, cluster: &Cluster, database: &str) -> anyhow::Result<f64> {
+    let client = cluster.connect(database).await?;
+    let mut wrong = 0;
+    let mut bookings = 0;
+    for (object_type, table) in [(CONTACTS, "contacts"), (SESSIONS, "slots"), (BOOKINGS, "bookings")] {
+        let rows = client.query(&format!("SELECT id::text FROM {table}"), &[]).await?;
+        let mut missing: HashSet<String> = rows.iter().map(|row| row.get(0)).collect();
+        bookings = missing.len();
+        for record in hubspot.simulator.records(object_type) {
+            wrong += u64::from(!record.value("surehold_id").is_some_and(|id| missing.remove(id)));
+        }
+        wrong += missing.len() as u64;
+    }
+    let associations = hubspot.simulator.associations().len();
+    Ok(wrong as f64 + (associations as f64 - 2.0 * bookings as f64).abs())
+}
+
+/// `surehold sync`. Gives what it reports of the only organisation; that it failed in part is in there.
+async fn sync(hubspot: &HubSpot, url: &str, words: &[&str]) -> anyhow::Result<Value> {
+    let mut command = Command::new(product()?);
+    without_settings(&mut command);
+    command.arg("sync").args(words).args(["--json", "--database-url", url]).args(hubspot.flags());
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await?;
+    let reports: Option<Value> = serde_json::from_slice(&output.stdout).ok();
+    let report = reports.and_then(|mut reports| Some(reports.get_mut(0)?.take()));
+    report.with_context(|| format!("surehold sync: {}", String::from_utf8_lossy(&output.stderr).trim()))
+}
+
+/// The server was stopped in the middle of a run.
+async fn lease_ends(cluster: &Cluster, database: &str) -> anyhow::Result<()> {
+    let client = cluster.connect(database).await?;
+    let sql = "SELECT count(*) FROM hubspot_syncs WHERE lease_until > clock_timestamp()";
+    let until = Instant::now() + PATIENCE;
+    while client.query_one(sql, &[]).await?.try_get::<_, i64>(0)? > 0 {
+        anyhow::ensure!(Instant::now() < until, "the mirror's lease does not end");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_alone_takes_a_window_for_each_full_one_before_the_last() {
+        assert_eq!([1, 190, 191, 380, 381].map(least_seconds), [0.0, 0.0, 10.0, 10.0, 20.0]);
+    }
+}
