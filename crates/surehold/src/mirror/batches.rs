@@ -3,6 +3,8 @@
 
 use std::vec::IntoIter;
 
+use futures::Stream;
+use futures::stream::try_unfold;
 use uuid::Uuid;
 
 use super::calls::Calls;
@@ -12,7 +14,7 @@ use crate::hubspot::{BATCH_MAX, Object};
 use crate::store::mirror::rows::{self, ContactRow, Mirrored, Which};
 
 /// Rows that are read at once: some calls' worth.
-const PAGE: usize = 16 * BATCH_MAX;
+const PAGE: usize = 8 * BATCH_MAX;
 
 /// Batches of rows of one kind that wait, each row once, in the order of their ids.
 pub(super) struct Batches<'a> {
@@ -31,8 +33,15 @@ impl<'a> Batches<'a> {
         Batches { calls, object, which, then, after: Uuid::nil(), page: Vec::new().into_iter() }
     }
 
-    /// The next up to [`BATCH_MAX`] rows, which all have a record that we know, or none; `None` at the end.
-    pub async fn next(&mut self) -> Result<Option<Vec<Ready>>, MirrorError> {
+    /// Batches of up to [`BATCH_MAX`] rows, which all have a record that we know, or none.
+    pub fn stream(self) -> impl Stream<Item = Result<Vec<Ready>, MirrorError>> + Send {
+        try_unfold(self, |mut batches| async move {
+            let batch = batches.next().await?;
+            Ok(batch.map(|batch| (batch, batches)))
+        })
+    }
+
+    async fn next(&mut self) -> Result<Option<Vec<Ready>>, MirrorError> {
         while let Some(which) = self.which {
             if self.page.len() == 0 {
                 self.page = self.read(which).await?.into_iter();

@@ -1,5 +1,6 @@
 //! A run: push what was left, notice what changed, push that; count what was bought meanwhile, and push that, too.
 
+use std::pin::pin;
 use std::time::Instant;
 
 use futures::StreamExt;
@@ -8,7 +9,7 @@ use uuid::Uuid;
 
 use super::batches::Batches;
 use super::calls::Calls;
-use super::push::push;
+use super::push::{Done, push};
 use super::{Counts, Mirror, MirrorError, SyncReport, associate};
 use crate::hubspot::Object;
 use crate::store::mirror::{changes, status, syncs};
@@ -120,28 +121,29 @@ async fn push_kind(
     report: &mut SyncReport,
     progress: &dyn Progress,
 ) -> Result<bool, MirrorError> {
-    let mut batches = Batches::new(calls, object);
+    let mut batches = pin!(Batches::new(calls, object).stream().fuse());
     let mut under_way = FuturesUnordered::new();
     let mut is_more = false;
     let mut failed = None;
     loop {
-        while failed.is_none() && under_way.len() < AT_ONCE {
-            match batches.next().await {
-                Ok(Some(batch)) => under_way.push(push(calls, object, batch)),
-                Ok(None) => break,
+        let is_room = failed.is_none() && under_way.len() < AT_ONCE;
+        // Both go on at the same time: those under way may have the connections that the next page waits for.
+        tokio::select! {
+            Some(done) = under_way.next() => match done {
+                Ok(Done { rows, counts, adopted, credits_counted, .. }) => {
+                    counts_of(report, object).add(counts);
+                    report.credits_counted += credits_counted;
+                    is_more |= credits_counted > 0 || adopted > 0;
+                    progress.done(rows);
+                }
+                // What became of the others is noted still.
+                Err(error) => failed = failed.or(Some(error)),
+            },
+            Some(batch) = batches.next(), if is_room => match batch {
+                Ok(batch) => under_way.push(push(calls, object, batch)),
                 Err(error) => failed = Some(error),
-            }
-        }
-        match under_way.next().await {
-            Some(Ok(done)) => {
-                counts_of(report, object).add(done.counts);
-                report.credits_counted += done.credits_counted;
-                is_more |= done.credits_counted > 0 || done.adopted > 0;
-                progress.done(done.rows);
-            }
-            // What became of the others is noted still.
-            Some(Err(error)) => failed = failed.or(Some(error)),
-            None => return failed.map_or(Ok(is_more), Err),
+            },
+            else => return failed.map_or(Ok(is_more), Err),
         }
     }
 }

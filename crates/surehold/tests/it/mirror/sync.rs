@@ -68,6 +68,21 @@ async fn ten_changes_are_one_write_and_no_change_is_none() {
     school.agrees().await;
 }
 
+/// More rows than are read at once, and more calls at once than there are connections to the database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_backlog_goes_out_in_full_calls() {
+    let school = MirroredSchool::open().await;
+    let inner = &school.api.school;
+    let fill = "INSERT INTO contacts (org_id, id, student_id, email, first_name, last_name, created_at, updated_at)
+        SELECT $1, gen_random_uuid(), 'S' || n, 's' || n || '@example.org', 'Test', '', now(), now()
+        FROM generate_series(1, 5050) n";
+    inner.db.owner().await.execute(fill, &[&inner.org_id]).await.unwrap();
+
+    let report = school.sync().await;
+    assert_eq!((report.contacts.created, report.pending), (5_050, 0), "{report:?}");
+    assert_eq!(school.writes(), 51);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_changes_while_it_is_pushed_is_pushed_again() {
     let school = MirroredSchool::open().await;
