@@ -31,6 +31,53 @@ impl MirroredSchool {
         said
     }
 
+    /// A session that was made at HubSpot, where five have booked it: what HubSpot calls it.
+    fn session_at_hubspot(&self) -> String {
+        let values = [
+            ("mock_exam_name", "An exam"),
+            ("mock_type", "Clinical Skills"),
+            ("exam_date", "2030-05-04"),
+            ("start_time", "09:00"),
+            ("end_time", "12:00"),
+            ("location", "Calgary"),
+            ("capacity", "20"),
+            ("total_bookings", "5"),
+            ("is_active", "true"),
+        ];
+        self.hubspot.create(SESSIONS, &values).unwrap().id()
+    }
+
+    /// HubSpot's number of bookings of a session.
+    fn total_bookings(&self, record: &str) -> String {
+        self.hubspot.record(SESSIONS, record).unwrap().value("total_bookings").unwrap().to_owned()
+    }
+
+    /// HubSpot's own export of that session, imported again.
+    async fn imports_what_hubspot_shows(&self, record: &str) -> String {
+        let row = session_row(record, 20, &self.total_bookings(record));
+        self.imports("sessions", &[SESSION_COLUMNS, &row]).await
+    }
+
+    /// The only session.
+    async fn session(&self) -> Uuid {
+        self.api.school.db.owner().await.query_one("SELECT id FROM slots", &[]).await.unwrap().get(0)
+    }
+
+    /// How many seats of it are on sale.
+    async fn seats_left(&self) -> i64 {
+        self.api.school.number("SELECT (capacity - taken - held - withheld)::bigint FROM slots").await
+    }
+
+    /// Three students book it.
+    async fn three_book(&self) -> Vec<Uuid> {
+        let session = self.session().await;
+        let mut bookings = Vec::new();
+        for student in self.api.school.students(3, "cs_credits").await {
+            bookings.push(self.api.school.book(student, session).await.unwrap().booking_id);
+        }
+        bookings
+    }
+
     /// Why rows are parked.
     async fn problems(&self) -> Vec<String> {
         let status = self.mirror.status(&self.org).await.unwrap();
@@ -86,4 +133,66 @@ async fn a_record_that_was_there_and_is_gone_is_said_to_be() {
 
     let problems = school.problems().await;
     assert!(problems[0].contains("any more") && !problems[0].contains("another portal"), "{problems:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_own_bookings_in_hubspots_export_withhold_no_seats_and_free_none() {
+    let school = MirroredSchool::open().await;
+    let record = school.session_at_hubspot();
+    school.imports_what_hubspot_shows(&record).await;
+    assert_eq!(school.seats_left().await, 15, "five have booked elsewhere");
+    let bookings = school.three_book().await;
+    school.sync().await;
+    assert_eq!((school.seats_left().await, school.total_bookings(&record)), (12, "8".to_owned()));
+
+    // The export counts ours by now.
+    let said = school.imports_what_hubspot_shows(&record).await;
+    assert!(said.contains("0 added, 0 changed, 1 unchanged"), "{said}");
+    school.sync().await;
+    assert_eq!((school.seats_left().await, school.total_bookings(&record)), (12, "8".to_owned()));
+
+    // One of ours is cancelled: the five elsewhere keep their seats.
+    school.api.school.cancel(bookings[0]).await.unwrap();
+    school.sync().await;
+    let said = school.imports_what_hubspot_shows(&record).await;
+    assert!(said.contains("0 added, 0 changed, 1 unchanged"), "{said}");
+    school.sync().await;
+    assert_eq!((school.seats_left().await, school.total_bookings(&record)), (13, "7".to_owned()));
+
+    // One elsewhere is cancelled, too; then two are booked there.
+    for (total, left) in [("6", 14), ("8", 12)] {
+        school.hubspot.edit(SESSIONS, &record, &[("total_bookings", total)]).unwrap();
+        let said = school.imports_what_hubspot_shows(&record).await;
+        assert!(said.contains("0 added, 1 changed, 0 unchanged"), "{said}");
+        school.sync().await;
+        assert_eq!((school.seats_left().await, school.total_bookings(&record)), (left, total.to_owned()));
+    }
+    school.agrees().await;
+    school.api.school.laws_hold().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_own_bookings_withhold_no_seats_when_a_session_is_pulled_again() {
+    let school = MirroredSchool::open().await;
+    let record = school.session_at_hubspot();
+    assert_eq!(school.mirror.pull_sessions(&school.org).await.unwrap().sessions_added, 1);
+    assert_eq!(school.seats_left().await, 15);
+    let bookings = school.three_book().await;
+    school.sync().await;
+    assert_eq!(school.total_bookings(&record), "8");
+
+    // Somebody clears our id there, so that it looks as if it was made there just now.
+    for (left, total) in [(12, "8"), (13, "7")] {
+        school.hubspot.edit(SESSIONS, &record, &[("surehold_id", "")]).unwrap();
+        let pulled = school.mirror.pull_sessions(&school.org).await.unwrap();
+        assert_eq!((pulled.sessions_added, pulled.sessions_refused), (0, 0));
+        school.sync().await;
+        assert_eq!((school.seats_left().await, school.total_bookings(&record)), (left, total.to_owned()));
+        // The second time one of ours is gone.
+        if left == 12 {
+            school.api.school.cancel(bookings[0]).await.unwrap();
+            school.sync().await;
+        }
+    }
+    school.api.school.laws_hold().await;
 }
