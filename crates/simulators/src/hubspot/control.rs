@@ -84,6 +84,23 @@ impl state::State {
         self.record(&object_type, number).cloned().ok_or_else(ApiError::not_found)
     }
 
+    /// Puts records there that were made earlier: all of them, or none. Nobody is told, and the search knows them.
+    pub(super) fn bring_by(
+        &mut self,
+        object_type: &str,
+        made_at: i64,
+        records: impl IntoIterator<Item = (u64, Values)>,
+        source: Source,
+    ) -> Result<(), ApiError> {
+        let object_type = self.types.resolve(object_type)?;
+        let mut writing = Writing::begin(self, source);
+        for (number, values) in records {
+            writing.bring(&object_type, number, made_at, values)?;
+        }
+        writing.keep_quietly();
+        Ok(())
+    }
+
     /// Changes a record.
     pub(super) fn edit_by(
         &mut self,

@@ -29,6 +29,11 @@ impl SearchIndex {
         self.catch_up();
     }
 
+    /// A record that was always there.
+    pub(super) fn know(&mut self, record: Record) {
+        self.by_type.entry(record.object_type.clone()).or_default().insert(record.number, record);
+    }
+
     /// Learns what is due.
     pub(super) fn catch_up(&mut self) -> bool {
         let now = Instant::now();
@@ -44,11 +49,10 @@ impl SearchIndex {
         let mut learned = false;
         // In the order of the changes: nothing overtakes.
         while let Some((_, record)) = self.waiting.pop_front_if(|(due, _)| is_due(*due)) {
-            let records = self.by_type.entry(record.object_type.clone()).or_default();
             if record.archived_at.is_some() {
-                records.remove(&record.number);
+                self.by_type.entry(record.object_type).or_default().remove(&record.number);
             } else {
-                records.insert(record.number, record);
+                self.know(record);
             }
             learned = true;
         }

@@ -166,6 +166,18 @@ impl Simulator {
         self.shared.change(|state| state.create_by(object_type, owned(values), source))
     }
 
+    /// Puts records there that the account had before: by number, made at a moment in milliseconds since 1970. All of
+    /// them, or none. No webhook tells of them, and the search knows them.
+    pub fn bring(
+        &self,
+        object_type: &str,
+        made_at: i64,
+        records: impl IntoIterator<Item = (u64, BTreeMap<String, String>)>,
+    ) -> Result<(), ApiError> {
+        let source = Source::Person { user_id: USER_ID };
+        self.shared.change(|state| state.bring_by(object_type, made_at, records, source))
+    }
+
     /// Changes a record.
     pub fn edit(&self, object_type: &str, id: &str, values: &[(&str, &str)]) -> Result<Record, ApiError> {
         self.edit_as(USER_ID, object_type, id, values)

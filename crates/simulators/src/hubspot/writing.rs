@@ -43,12 +43,31 @@ impl<'s> Writing<'s> {
         }
         // HubSpot has given it a number before it sees the conflict, and names that number first.
         let number = self.state.objects.next_number(object_type);
-        self.refuse_taken(object_type, number, &values)?;
-        let now = clock::now();
-        let mut record = Record::new(object_type, number, now);
-        let properties = record.write(&values, self.source, now);
-        self.put(object_type, number, Some(record), properties);
+        self.add(object_type, number, clock::now(), &values)?;
         Ok(number)
+    }
+
+    /// Puts a record there that was made earlier, under a number that it has already.
+    pub(super) fn bring(
+        &mut self,
+        object_type: &str,
+        number: u64,
+        made_at: i64,
+        mut values: Values,
+    ) -> Result<(), ApiError> {
+        self.check(object_type, &mut values)?;
+        if self.state.objects.get(object_type, number).is_some() {
+            return Err(ApiError::conflict(format!("Object already exists. Existing ID: {number}")));
+        }
+        self.add(object_type, number, made_at, &values)
+    }
+
+    fn add(&mut self, object_type: &str, number: u64, made_at: i64, values: &Values) -> Result<(), ApiError> {
+        self.refuse_taken(object_type, number, values)?;
+        let mut record = Record::new(object_type, number, made_at);
+        let properties = record.write(values, self.source, made_at);
+        self.put(object_type, number, Some(record), properties);
+        Ok(())
     }
 
     /// Writes values of a record that exists.
@@ -83,6 +102,15 @@ impl<'s> Writing<'s> {
                 &change.properties,
                 self.source,
             );
+        }
+    }
+
+    /// Keeps all changes as what was always so: no webhooks, and the search is not late.
+    pub(super) fn keep_quietly(mut self) {
+        for change in std::mem::take(&mut self.changes) {
+            if let Some(record) = self.state.objects.get(&change.object_type, change.number).cloned() {
+                self.state.search.know(record);
+            }
         }
     }
 

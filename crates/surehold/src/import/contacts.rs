@@ -23,15 +23,15 @@ use super::table::{Cells, Column, Lines, Problem, Table};
 use super::values;
 use crate::store::import_rows::{KnownContact, effect_of, find_contacts, link, remember};
 
-const RECORD_ID: &str = "Record ID";
-const STUDENT_ID: &str = "Student ID";
-const EMAIL: &str = "Email";
-const FIRST_NAME: &str = "First Name";
-const LAST_NAME: &str = "Last Name";
-const NDECC: &str = "NDECC Exam Date";
+pub const RECORD_ID: &str = "Record ID";
+pub const STUDENT_ID: &str = "Student ID";
+pub const EMAIL: &str = "Email";
+pub const FIRST_NAME: &str = "First Name";
+pub const LAST_NAME: &str = "Last Name";
+pub const NDECC: &str = "NDECC Exam Date";
 
 /// Columns that count credits, with the kind that they count.
-const CREDITS: &[(&str, &str)] = &[
+pub const CREDITS: &[(&str, &str)] = &[
     ("SJ Credits", "sj_credits"),
     ("CS Credits", "cs_credits"),
     ("Mini-mock Credits", "sjmini_credits"),

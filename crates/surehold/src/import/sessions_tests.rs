@@ -138,6 +138,7 @@ fn known() -> KnownSession {
         mock_set: None,
         capacity: 10,
         booked: 0,
+        held: 0,
         withheld: 0,
         status: SlotStatus::Active,
         activates_at: None,

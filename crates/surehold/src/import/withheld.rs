@@ -2,8 +2,14 @@
 //!
 //! The file's number counts as its difference from the last import's. When it grew, the seats that are not
 //! yet covered by our bookings and withheld seats are withheld, at most as many as it grew by; when it
-//! shrank, as many of the seats that imports withheld come back. An unchanged number changes nothing: our own
-//! new bookings say nothing of those elsewhere.
+//! shrank, as many of the seats that imports withheld come back, at most those that our bookings and withheld
+//! seats cover beyond it. An unchanged number changes nothing: our own new bookings say nothing of those
+//! elsewhere.
+//!
+//! So an export of what the mirror wrote changes nothing here, whether our bookings became more or fewer since
+//! the last one: it counts just what is covered. Only an export that is older than a cancellation here counts a
+//! booking too many, and withholds a seat for it. That is the safe side: the report says so, and an operator can
+//! release it.
 
 use surehold_core::command::{Command, Withhold};
 use surehold_core::{Answer, Refusal};
@@ -52,13 +58,15 @@ pub fn plan(total: Option<i32>, before: Before, session: &KnownSession, capacity
     let total = total.unwrap_or(before.total);
     let grown = total.saturating_sub(before.total);
     let (mut seats, mut short) = (0, 0);
+    let covered = session.booked + session.withheld;
     if grown > 0 {
-        let covered = session.booked + session.withheld;
         let wanted = total.saturating_sub(covered).clamp(0, grown);
         seats = wanted.min((capacity - covered).max(0));
         short = wanted - seats;
     } else if grown < 0 {
-        let back = grown.saturating_neg().min(before.withheld).min(session.withheld).max(0);
+        // What is only held is no booking yet, in no file either.
+        let beyond = (covered - session.held - total).max(0);
+        let back = grown.saturating_neg().min(before.withheld).min(session.withheld).min(beyond).max(0);
         seats = -back;
     }
     Plan { seats, short, total, withheld: before.withheld + seats }
@@ -158,6 +166,7 @@ mod tests {
             mock_set: None,
             capacity,
             booked,
+            held: 0,
             withheld,
             status: SlotStatus::Active,
             activates_at: None,
@@ -184,6 +193,10 @@ mod tests {
             (3, (5, 5), (20, 0, 5), (-2, 0)),
             (0, (5, 5), (20, 0, 1), (-1, 0)),
             (0, (5, 0), (20, 5, 3), (0, 0)),
+            // One of our three was cancelled: the five elsewhere are still there.
+            (7, (8, 5), (20, 2, 5), (0, 0)),
+            // The same, and one elsewhere.
+            (6, (8, 5), (20, 2, 5), (-1, 0)),
             // More than there are seats.
             (30, (0, 0), (20, 15, 0), (5, 10)),
             (i32::MAX, (0, 0), (20, 20, 0), (0, i32::MAX - 20)),
@@ -193,6 +206,13 @@ mod tests {
             assert_eq!((plan.seats, plan.short), expected, "{total} {before:?} {booked} {withheld}");
             assert_eq!((plan.total, plan.withheld), (total, ours + plan.seats));
         }
+    }
+
+    #[test]
+    fn who_only_holds_a_seat_frees_none() {
+        let before = Before { total: 8, withheld: 5 };
+        let held = KnownSession { held: 1, ..session(20, 3, 5) };
+        assert_eq!(plan(Some(7), before, &held, 20).seats, 0);
     }
 
     #[test]

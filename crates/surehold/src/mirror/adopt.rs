@@ -14,10 +14,7 @@ impl Calls<'_> {
             Some(Refused { id: row.id, problem, correlation_id: refusal.correlation_id.clone(), is_final })
         };
         if let Some(gone) = row.hubspot_id.as_deref().filter(|_| refusal.is_not_found()) {
-            return Ok(refused(
-                format!("HubSpot has no record {gone} any more. `surehold sync --check --heal` makes another one"),
-                true,
-            ));
+            return Ok(refused(self.missing(object, row, gone).await?, true));
         }
         let Some(existing) = refusal.existing_id() else { return Ok(refused(refusal.message.clone(), false)) };
         // An address belongs to one contact of HubSpot's. It is ours only if the student ID says so, too.
@@ -36,6 +33,23 @@ impl Calls<'_> {
             return Ok(None);
         }
         Ok(refused(format!("HubSpot's contact {existing} belongs to another contact of ours already"), true))
+    }
+
+    /// Why a record may be missing. One that we have written was there; one that only an import has named may be in
+    /// another portal, and so may all the others: to make them anew would be the worse mistake.
+    async fn missing(&self, object: Object, row: &Ready, record: &str) -> Result<String, MirrorError> {
+        let client = self.mirror.store.read().await?;
+        let was_there = links::was_pushed(&client, self.org.id, entity_of(object), row.id).await?;
+        Ok(match was_there {
+            true => {
+                format!("HubSpot has no record {record} any more. `surehold sync --check --heal` makes another one")
+            }
+            false => format!(
+                "HubSpot has no record {record}, and nothing was ever written to it. If an import named it, perhaps \
+                 SUREHOLD_HUBSPOT_ACCESS_TOKEN is of another portal than the export. Give the token of that one, and \
+                 then `surehold sync retry --all`"
+            ),
+        })
     }
 
     async fn is_same_contact(&self, row: &Ready, existing: &str) -> Result<bool, MirrorError> {

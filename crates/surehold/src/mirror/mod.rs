@@ -37,6 +37,7 @@ pub use parked::Parkable;
 pub use pull::PullReport;
 pub use report::{Counts, SyncReport};
 pub use run::Progress;
+pub(crate) use sessions::session_columns;
 pub use setup::{Misfit, Part, SetupReport};
 pub use status::Status;
 

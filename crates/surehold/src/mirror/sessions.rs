@@ -121,6 +121,11 @@ async fn bring_in(calls: &Calls<'_>, records: &[Record]) -> Result<PullReport, M
     Ok(pulled)
 }
 
+/// The columns of a table of sessions, each with what it is called at the portal; without the record's id.
+pub(crate) fn session_columns(mapping: &Mapping) -> Vec<(&'static str, &str)> {
+    COLUMNS[1..].iter().copied().zip(properties(mapping)).collect()
+}
+
 fn properties(mapping: &Mapping) -> [&str; 11] {
     let names = &mapping.sessions;
     [

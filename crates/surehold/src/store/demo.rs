@@ -34,19 +34,21 @@ pub async fn next_session(client: &Client, org_id: Uuid, offering: &str) -> Resu
     }
 }
 
-/// Whether there is a student of this ID.
-pub async fn has_student(client: &Client, org_id: Uuid, student_id: &str) -> Result<bool, StoreError> {
-    let sql = "SELECT EXISTS (SELECT FROM contacts WHERE org_id = $1 AND student_id = $2)";
-    Ok(client.query_one(sql, &[&org_id, &student_id]).await?.try_get(0)?)
-}
-
-/// Forgets what was sent to a stand-in for HubSpot that is no more: everything waits for the new one. Records that were
-/// named from elsewhere, by an import, keep their names until HubSpot has been asked for them.
-pub async fn mirror_anew(client: &Client, org_id: Uuid) -> Result<(), StoreError> {
-    let sql = "UPDATE hubspot_links SET hubspot_id = NULL, pushed_version = 0, pushed_at = NULL, changed_at = now(), failures = 0,
+/// Forgets what was sent to a stand-in for HubSpot that is no more: everything waits for the new one. `contacts` and
+/// `sessions` are the records that the new one has, too: their rows keep their names. So do those that an import has
+/// named from elsewhere, until HubSpot has been asked for them.
+pub async fn mirror_anew(
+    client: &Client,
+    org_id: Uuid,
+    contacts: &[String],
+    sessions: &[String],
+) -> Result<(), StoreError> {
+    let sql = "UPDATE hubspot_links SET pushed_version = 0, pushed_at = NULL, changed_at = now(), failures = 0,
                    retry_at = NULL, parked_at = NULL, associated_version = 0, associated_contact = NULL, associated_session = NULL,
-                   pull_wanted_at = NULL
+                   pull_wanted_at = NULL,
+                   hubspot_id = CASE WHEN entity = 'contact' AND hubspot_id = ANY($2) OR entity = 'slot' AND hubspot_id = ANY($3)
+                       THEN hubspot_id END
                WHERE org_id = $1 AND (pushed_version > 0 OR parked_at IS NOT NULL)";
-    client.execute(sql, &[&org_id]).await?;
+    client.execute(sql, &[&org_id, &contacts, &sessions]).await?;
     Ok(())
 }

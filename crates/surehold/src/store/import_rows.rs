@@ -80,6 +80,8 @@ pub struct KnownSession {
     pub capacity: i32,
     /// Seats booked or held.
     pub booked: i32,
+    /// Those of them that are only held.
+    pub held: i32,
     /// Seats out of sale without a booking.
     pub withheld: i32,
     /// On sale or not.
@@ -153,7 +155,7 @@ pub async fn find_sessions(
     // The condition on starts_at only narrows the search to two days of the index on it.
     let sql = "
         SELECT s.id, s.offering_id, s.name, s.starts_at, s.ends_at, s.local_date, s.local_start, s.local_end, s.time_zone,
-               s.location, s.mock_set, s.capacity, s.taken + s.held AS booked, s.withheld, s.status, s.activates_at,
+               s.location, s.mock_set, s.capacity, s.taken + s.held AS booked, s.held, s.withheld, s.status, s.activates_at,
                l.hubspot_id, i.seen, i.revision,
                (SELECT (j.after ->> 'withheld')::int FROM journal j WHERE j.org_id = $1 AND j.entity_id = s.id
                    AND j.event = 'slot.opened' AND j.principal = $7) AS opened_withheld
@@ -202,6 +204,7 @@ fn session(row: &Row) -> Result<KnownSession, StoreError> {
         mock_set: row.try_get("mock_set")?,
         capacity: row.try_get("capacity")?,
         booked: row.try_get("booked")?,
+        held: row.try_get("held")?,
         withheld: row.try_get("withheld")?,
         status: SlotStatus::parse(status).ok_or_else(|| StoreError::Corrupt(format!("slot status {status}")))?,
         activates_at: row.try_get("activates_at")?,

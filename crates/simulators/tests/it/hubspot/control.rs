@@ -1,5 +1,7 @@
 //! Control routes and the journal.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::support::*;
@@ -21,6 +23,29 @@ async fn a_person_makes_changes_and_archives_records() {
     assert!(crm.simulator.records("bookings").is_empty());
     // None of it was a call of the API.
     assert!(crm.simulator.calls().is_empty());
+}
+
+#[tokio::test]
+async fn an_account_can_begin_with_records_of_before() {
+    let (crm, receiver) = Crm::with_receiver().await;
+    crm.simulator.set_search_delay(std::time::Duration::from_secs(600));
+    let booking = |number: u64, uuid: &str| (number, BTreeMap::from([("uuid".to_owned(), uuid.to_owned())]));
+    let made_at = 1_700_000_000_000;
+    crm.simulator.bring("bookings", made_at, [booking(41, "u1"), booking(42, "u2")]).unwrap();
+
+    // They are as old as they are said to be, and everybody knows them.
+    let read = crm.get(&format!("{BOOKINGS}/41?propertiesWithHistory=uuid")).await.is(200);
+    assert_eq!((&read["createdAt"], &read["properties"]["uuid"]), (&json!("2023-11-14T22:13:20.000Z"), &json!("u1")));
+    assert_eq!(read["propertiesWithHistory"]["uuid"][0]["timestamp"], "2023-11-14T22:13:20.000Z");
+    let search = crm.post(&format!("{BOOKINGS}/search"), json!({})).await.is(200);
+    assert_eq!(search["total"], 2);
+    assert_eq!((crm.simulator.undelivered(), receiver.arrived().len()), (0, 0));
+    // One that there is already keeps out all that come with it; what is new has another number.
+    for taken in [booking(42, "u4"), booking(44, "u2")] {
+        assert!(crm.simulator.bring("bookings", made_at, [booking(43, "u3"), taken]).is_err());
+    }
+    assert_eq!(crm.simulator.records("bookings").len(), 2);
+    assert!(crm.create(BOOKINGS, json!({ "uuid": "u3" })).await.parse::<u64>().unwrap() > 42);
 }
 
 #[tokio::test]

@@ -5,34 +5,24 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context;
-use surehold_simulators::hubspot::{CONTACTS, Limits, Options, Simulator, Webhook};
+use surehold_simulators::hubspot::{Limits, Options, Simulator, Webhook};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::SLUG;
+use super::crm_records::CrmRecords;
 use crate::cli::server::Server;
 use crate::config::ServerOptions;
 use crate::hubspot::{Mapping, Object};
 use crate::mirror::{Mirror, MirrorOptions};
 use crate::store::demo;
+use crate::store::offerings::catalogue;
 use crate::store::orgs::OrgRow;
 
 /// How often the demo mirrors, unless it was told otherwise.
 const SYNC_EVERY: Duration = Duration::from_secs(3);
 /// What the setting says if nobody says otherwise.
 const USUAL_SYNC_EVERY: Duration = Duration::from_secs(2 * 60 * 60);
-
-/// The student whom only HubSpot knows at first.
-pub const CRM_STUDENT: (&str, &str) = ("1588888", "noor.haddad@example.org");
-/// What HubSpot says of her.
-const CRM_STUDENT_IS: &[(&str, &str)] = &[
-    ("student_id", CRM_STUDENT.0),
-    ("email", CRM_STUDENT.1),
-    ("firstname", "Noor"),
-    ("lastname", "Haddad"),
-    ("cs_credits", "2"),
-    ("shared_mock_credits", "1"),
-];
 
 /// A stand-in that listens on this machine only. It forgets everything when it stops.
 pub struct Crm {
@@ -67,8 +57,8 @@ impl Crm {
         Ok(Some(Crm { simulator, token, client_secret }))
     }
 
-    /// Makes it the portal of the sample school: with our properties, a student of its own, and webhooks. What was
-    /// mirrored to the stand-in of last time is mirrored anew.
+    /// Makes it the portal of the sample school: with our properties, records of its own, and webhooks. What was mirrored
+    /// to the stand-in of last time is mirrored anew.
     pub async fn serve(
         &self,
         client: &Client,
@@ -79,16 +69,9 @@ impl Crm {
         let portals = options.hubspot.portals()?;
         let mirror = Mirror::new(server.store.clone(), server.desk.clone(), portals, MirrorOptions::default());
         mirror.set_up(org, false).await.context("cannot set the stand-in for HubSpot up")?;
-        demo::mirror_anew(client, org.id).await?;
-        // Whom we know is not made again: she would be bought her credits twice.
-        if !demo::has_student(client, org.id, CRM_STUDENT.0).await? {
-            let made = self.simulator.create(CONTACTS, CRM_STUDENT_IS);
-            made.map_err(|error| {
-                anyhow::anyhow!("the stand-in for HubSpot takes no sample student: {}", error.message)
-            })?;
-            // Whoever logs in at once finds her, too.
-            self.simulator.refresh_search();
-        }
+        let records = CrmRecords::of(org, &catalogue(client, org.id).await?)?;
+        demo::mirror_anew(client, org.id, &records.contact_ids(), &records.session_ids()).await?;
+        records.bring(&self.simulator)?;
         let mapping = Mapping::default();
         let credits = mapping.contacts.credits.values().map(|names| names.property.clone());
         self.simulator.set_webhook(Some(Webhook {
@@ -102,19 +85,5 @@ impl Crm {
     /// Where its API and its page are.
     pub fn url(&self) -> &str {
         self.simulator.base_url()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The stand-in has what our set-up makes, under our names for it.
-    #[test]
-    fn the_sample_student_has_the_names_of_the_usual_portal() {
-        let names: Vec<String> = Mapping::default().properties(Object::Contact).into_iter().map(|p| p.name).collect();
-        for (name, _) in CRM_STUDENT_IS {
-            assert!(names.iter().any(|known| known == name), "{name}");
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! `surehold demo`
 
 mod crm;
+mod crm_records;
 mod env_file;
 mod experiences;
 mod pay;
@@ -34,10 +35,11 @@ const SLUG: &str = "demo";
 #[command(after_help = "\
 Runs a private PostgreSQL in --data-dir with a sample school in it: sessions in several cities, a few students \
 with credits, two API keys, and a few experiences of a trips marketplace, paid at a stand-in for Stripe that it \
-starts too (give --stripe-secret-key to use Stripe itself). The school is mirrored within seconds to a stand-in for HubSpot, \
-whose page lists its records (give --hubspot-access-token to use a portal of yours). Starting again on the same folder goes on where you left; delete the folder to \
-start afresh. DATABASE_URL is ignored, so that no other database gets sample rows; --database-url and \
-SUREHOLD_DATABASE_URL are not.
+starts too (give --stripe-secret-key to use Stripe itself). The school is mirrored within seconds to a stand-in for \
+HubSpot, which holds the records that examples/*.csv are exports of, and whose page lists them (give \
+--hubspot-access-token demo=pat-… to use a portal of yours: demo is the school's slug). Starting again on the same \
+folder goes on where you left; delete the folder to start afresh. DATABASE_URL is ignored, so that no other database \
+gets sample rows; --database-url and SUREHOLD_DATABASE_URL are not.
 
   surehold demo --data-dir /tmp/demo --listen 127.0.0.1:0")]
 pub struct DemoArgs {
@@ -186,7 +188,7 @@ async fn welcome(
         evening.slot_id,
     ));
     if let Some(crm) = crm {
-        let (student_id, email) = crm::CRM_STUDENT;
+        let (student_id, email) = crm_records::CRM_STUDENT;
         say(format!(
             "  # HubSpot's records, mirrored within seconds: open {crm} in a browser\n\n  \
              # a student whom only HubSpot knows logs in; a second time she is known here\n  \

@@ -75,12 +75,26 @@ const ASSOCIATED: &str = "UPDATE hubspot_links l SET associated_contact = u.cont
 
 const WAITING: &str = "SELECT entity_id FROM hubspot_links
     WHERE org_id = $1 AND entity = $2 AND entity_id = ANY($3) AND pushed_version < seen_version";
+const WAS_PUSHED: &str = "SELECT pushed_at IS NOT NULL FROM hubspot_links
+    WHERE org_id = $1 AND entity = $2 AND entity_id = $3";
 const OF_RECORDS: &str =
     "SELECT hubspot_id, entity_id FROM hubspot_links WHERE org_id = $1 AND entity = $2 AND hubspot_id = ANY($3)";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] =
-    &[WAITING, OF_RECORDS, PUSHED, REFUSED, ADOPT, FORGET, PUSH_AGAIN, ASSOCIATE_AGAIN, RETRY, RETRY_ALL, ASSOCIATED];
+pub const STATEMENTS: &[&str] = &[
+    WAITING,
+    WAS_PUSHED,
+    OF_RECORDS,
+    PUSHED,
+    REFUSED,
+    ADOPT,
+    FORGET,
+    PUSH_AGAIN,
+    ASSOCIATE_AGAIN,
+    RETRY,
+    RETRY_ALL,
+    ASSOCIATED,
+];
 
 /// Notes rows that HubSpot has now.
 ///
@@ -202,6 +216,12 @@ pub async fn waiting(
 ) -> Result<Vec<Uuid>, StoreError> {
     let rows = client.query(WAITING, &[&org_id, &entity.as_str(), &ids]).await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// Whether a row was ever pushed: then its record was there.
+pub async fn was_pushed(client: &ClientWrapper, org_id: Uuid, entity: Entity, id: Uuid) -> Result<bool, StoreError> {
+    let row = client.query_opt(WAS_PUSHED, &[&org_id, &entity.as_str(), &id]).await?;
+    row.map_or(Ok(false), |row| Ok(row.try_get(0)?))
 }
 
 /// The rows of these records, by HubSpot's ids. A record that is missing is none of ours.

@@ -5,6 +5,7 @@ mod cli;
 mod credits;
 mod cron;
 mod faults;
+mod imports;
 mod lookup;
 mod serve;
 mod setup;

@@ -1,20 +1,21 @@
-//! `surehold serve` with a portal.
+//! `surehold serve`, and `surehold demo`, with a portal.
 
 use std::process::Stdio;
 use std::time::Duration;
 
 use surehold_simulators::hubspot::{Effect, Fault, Rule};
 use tokio::process::Command;
+use tokio::time::timeout;
 
 use crate::support::portal::{MirroredSchool, flags};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_surehold");
 
-fn serve(school: &MirroredSchool) -> Command {
-    let mut serve = Command::new(BINARY);
-    serve.args(["serve", "--listen", "127.0.0.1:0"]).args(flags(&school.hubspot)).kill_on_drop(true);
-    serve.env("SUREHOLD_DATABASE_URL", &school.api.school.db.url);
-    serve
+fn command(word: &str, school: &MirroredSchool) -> Command {
+    let mut command = Command::new(BINARY);
+    command.args([word, "--listen", "127.0.0.1:0"]).args(flags(&school.hubspot)).kill_on_drop(true);
+    command.env("SUREHOLD_DATABASE_URL", &school.api.school.db.url);
+    command
 }
 
 /// Their contacts would overwrite each other's.
@@ -22,12 +23,14 @@ fn serve(school: &MirroredSchool) -> Command {
 async fn one_portal_for_several_organisations_is_refused_at_the_start() {
     let school = MirroredSchool::open().await;
     school.api.another_org("other", &[]).await;
-    let mut serve = serve(&school);
-    let ended =
-        tokio::time::timeout(Duration::from_secs(60), serve.output()).await.expect("it ends by itself").unwrap();
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(1), "{said}");
-    assert!(said.contains("several organisations (school, other)") && said.contains("school=pat-"), "{said}");
+    // The demo's sample school is one of several here, too.
+    for program in ["serve", "demo"] {
+        let mut program = command(program, &school);
+        let ended = timeout(Duration::from_secs(60), program.output()).await.expect("it ends by itself").unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(1), "{said}");
+        assert!(said.contains("several organisations (school, other)") && said.contains("school=pat-"), "{said}");
+    }
 }
 
 /// Nobody notes what HubSpot did when the server that asked for it is gone.
@@ -49,7 +52,8 @@ async fn a_server_that_is_killed_in_the_middle_twenty_times_makes_one_record_of_
         let student = school.api.school.student(&format!("NEW{round}"), &[("sj_credits", 1)]).await;
         school.api.school.book(student, session).await.unwrap();
         let before = pushes();
-        let mut server = serve(&school).args(["--hubspot-timeout", "1"]).stdout(Stdio::null()).spawn().unwrap();
+        let mut server =
+            command("serve", &school).args(["--hubspot-timeout", "1"]).stdout(Stdio::null()).spawn().unwrap();
         // Killed once one more call that writes has arrived, and some more in later rounds.
         school.hubspot.until(|_| pushes() > before + round % 4).await;
         server.kill().await.unwrap();
