@@ -12,6 +12,8 @@ use uuid::Uuid;
 use crate::support::portal::MirroredSchool;
 
 const KIND: &str = "cs_credits";
+/// How many stories are told.
+const STORIES: usize = 40;
 /// Steps of a story.
 const STEPS_MAX: usize = 24;
 
@@ -167,21 +169,21 @@ async fn in_any_order_every_credit_is_counted_once() {
     let school = MirroredSchool::open().await;
     let seed = std::env::var("SUREHOLD_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7_u8);
     let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]));
-    for story in 0..8 {
+    let mut sessions = Vec::new();
+    for day in 1..=STEPS_MAX {
+        let day = jiff::civil::date(2030, 5, i8::try_from(day).unwrap());
+        sessions.push(school.api.school.session_on("Clinical Skills", 100, day).await);
+    }
+    for story in 0..STORIES {
         let steps = proptest::collection::vec(step(), 5..=STEPS_MAX).new_tree(&mut runner).unwrap().current();
-        tell(&school, story, &steps).await;
+        tell(&school, story, &sessions, &steps).await;
     }
     school.api.school.laws_hold().await;
 }
 
-async fn tell(school: &MirroredSchool, story: usize, steps: &[Step]) {
+async fn tell(school: &MirroredSchool, story: usize, sessions: &[Uuid], steps: &[Step]) {
     let inner = &school.api.school;
     let student = inner.student(&format!("STORY{story}"), &[(KIND, 5)]).await;
-    let mut sessions = Vec::new();
-    for day in 1..=STEPS_MAX {
-        let day = jiff::civil::date(2030, 5, i8::try_from(day).unwrap());
-        sessions.push(inner.session_on("Clinical Skills", 100, day).await);
-    }
     school.sync().await;
     let mut expected = 5;
     let mut bookings = Vec::new();
