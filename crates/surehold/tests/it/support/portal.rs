@@ -162,11 +162,6 @@ impl MirroredSchool {
     pub fn lookups(&self) -> (u64, u64) {
         (self.hubspot.request_count(SEARCH), self.hubspot.request_count(READ))
     }
-
-    /// The school's row.
-    pub async fn org(&self) -> OrgRow {
-        orgs::by_slug(&self.api.school.db.owner().await, "school").await.unwrap().unwrap()
-    }
 }
 
 /// A stand-in for HubSpot as it begins.
