@@ -1,13 +1,11 @@
-//! Compares both sides row by row, and mends what differs.
-
-use std::collections::BTreeMap;
+//! Compares both sides row by row.
 
 use serde::Serialize;
 use surehold_core::rows::Entity;
 use uuid::Uuid;
 
 use super::calls::Calls;
-use super::credits::{self, Holder};
+use super::mend::{Broken, Remedy, mend};
 use super::push::entity_of;
 use super::run::{Progress, run};
 use super::{Mirror, MirrorError, SyncReport, properties};
@@ -50,15 +48,7 @@ pub struct Drift {
     /// What differs.
     pub problem: String,
     #[serde(skip)]
-    remedy: Remedy,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Remedy {
-    Push,
-    /// The record is gone: another one is made.
-    Forget,
-    Associate,
+    pub(super) remedy: Remedy,
 }
 
 fn as_text<S: serde::Serializer>(entity: &Entity, serializer: S) -> Result<S::Ok, S::Error> {
@@ -87,12 +77,18 @@ async fn check(calls: &Calls<'_>, heal: bool, progress: &dyn Progress) -> Result
     if heal {
         run(calls, &mut SyncReport::default(), &()).await?;
     }
-    let mut report = compare(calls, progress).await?;
-    if heal && report.drifted > 0 {
-        mend(calls, &report.drift).await?;
-        let before = report.drifted;
-        report = compare(calls, &()).await?;
-        report.healed = before.saturating_sub(report.drifted);
+    let mut broken = Vec::new();
+    let mut report = compare(calls, progress, |drift| {
+        if heal {
+            broken.extend(drift.iter().map(Broken::of));
+        }
+    })
+    .await?;
+    if !broken.is_empty() {
+        let still = mend(calls, &broken).await?;
+        let found = report.drifted;
+        report = compare(calls, &(), |_| {}).await?;
+        report.healed = found.saturating_sub(report.drifted + still);
     }
     let client = store.read().await?;
     report.pending = u64::try_from(status::waiting(&client, calls.org.id).await?).unwrap_or_default();
@@ -100,7 +96,12 @@ async fn check(calls: &Calls<'_>, heal: bool, progress: &dyn Progress) -> Result
     Ok(report)
 }
 
-async fn compare(calls: &Calls<'_>, progress: &dyn Progress) -> Result<CheckReport, MirrorError> {
+/// `found` is told of every difference, page by page: the report lists the first ones only.
+async fn compare(
+    calls: &Calls<'_>,
+    progress: &dyn Progress,
+    mut found: impl FnMut(&[Drift]),
+) -> Result<CheckReport, MirrorError> {
     let mut report = CheckReport::default();
     for object in Object::ALL {
         let mut after = Uuid::nil();
@@ -111,6 +112,7 @@ async fn compare(calls: &Calls<'_>, progress: &dyn Progress) -> Result<CheckRepo
             progress.found(page.len() as u64);
             let mut drift = compare_page(calls, object, &page).await?;
             without_waiting(calls, entity_of(object), &mut drift).await?;
+            found(&drift);
             report.add(page.len(), drift);
             progress.done(page.len() as u64);
         }
@@ -124,6 +126,7 @@ async fn compare(calls: &Calls<'_>, progress: &dyn Progress) -> Result<CheckRepo
         after = last.id;
         let mut drift = compare_associations(calls, &page).await?;
         without_waiting(calls, Entity::Booking, &mut drift).await?;
+        found(&drift);
         report.add(0, drift);
     }
 }
@@ -273,35 +276,6 @@ async fn without_waiting(calls: &Calls<'_>, entity: Entity, drift: &mut Vec<Drif
     let waiting = links::waiting(&*calls.mirror.store.read().await?, calls.org.id, entity, &ids).await?;
     drift.retain(|one| !waiting.contains(&one.id));
     Ok(())
-}
-
-async fn mend(calls: &Calls<'_>, drift: &[Drift]) -> Result<(), MirrorError> {
-    let org_id = calls.org.id;
-    let holders: Vec<Holder> = drift
-        .iter()
-        .filter(|one| one.entity == Entity::Contact && one.remedy == Remedy::Push)
-        .filter_map(|one| Some(Holder { id: one.id, hubspot_id: one.hubspot_id.clone()? }))
-        .collect();
-    credits::count(calls, &holders).await?;
-    let mut push: BTreeMap<&str, (Entity, Vec<Uuid>)> = BTreeMap::new();
-    let mut associate = Vec::new();
-    {
-        let client = calls.mirror.store.read().await?;
-        for one in drift {
-            match (one.remedy, &one.hubspot_id) {
-                (Remedy::Forget, Some(hubspot_id)) => {
-                    links::forget(&client, org_id, one.entity, one.id, hubspot_id).await?;
-                }
-                (Remedy::Associate, _) => associate.push(one.id),
-                _ => push.entry(one.entity.as_str()).or_insert((one.entity, Vec::new())).1.push(one.id),
-            }
-        }
-        for (entity, ids) in push.into_values() {
-            links::push_again(&client, org_id, entity, &ids).await?;
-        }
-        links::associate_again(&client, org_id, &associate).await?;
-    }
-    run(calls, &mut SyncReport::default(), &()).await
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod credits;
 mod error;
 mod lease;
 mod lookup;
+mod mend;
 mod orgs;
 mod parked;
 mod properties;

@@ -75,12 +75,26 @@ const ASSOCIATED: &str = "UPDATE hubspot_links l SET associated_contact = u.cont
 
 const WAITING: &str = "SELECT entity_id FROM hubspot_links
     WHERE org_id = $1 AND entity = $2 AND entity_id = ANY($3) AND pushed_version < seen_version";
+const UNSETTLED: &str = "SELECT entity_id FROM hubspot_links WHERE org_id = $1 AND entity = $2 AND entity_id = ANY($3)
+    AND (pushed_version < seen_version OR (entity = 'booking' AND associated_version < pushed_version))";
 const OF_RECORDS: &str =
     "SELECT hubspot_id, entity_id FROM hubspot_links WHERE org_id = $1 AND entity = $2 AND hubspot_id = ANY($3)";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] =
-    &[WAITING, OF_RECORDS, PUSHED, REFUSED, ADOPT, FORGET, PUSH_AGAIN, ASSOCIATE_AGAIN, RETRY, RETRY_ALL, ASSOCIATED];
+pub const STATEMENTS: &[&str] = &[
+    WAITING,
+    UNSETTLED,
+    OF_RECORDS,
+    PUSHED,
+    REFUSED,
+    ADOPT,
+    FORGET,
+    PUSH_AGAIN,
+    ASSOCIATE_AGAIN,
+    RETRY,
+    RETRY_ALL,
+    ASSOCIATED,
+];
 
 /// Notes rows that HubSpot has now.
 ///
@@ -201,6 +215,17 @@ pub async fn waiting(
     ids: &[Uuid],
 ) -> Result<Vec<Uuid>, StoreError> {
     let rows = client.query(WAITING, &[&org_id, &entity.as_str(), &ids]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// Those of these rows that wait to be pushed or to be associated, or are parked.
+pub async fn unsettled(
+    client: &ClientWrapper,
+    org_id: Uuid,
+    entity: Entity,
+    ids: &[Uuid],
+) -> Result<Vec<Uuid>, StoreError> {
+    let rows = client.query(UNSETTLED, &[&org_id, &entity.as_str(), &ids]).await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 

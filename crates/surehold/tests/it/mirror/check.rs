@@ -1,6 +1,6 @@
 //! Comparing both sides: what differs is named, and mended.
 
-use surehold_simulators::hubspot::CONTACTS;
+use surehold_simulators::hubspot::{CONTACTS, Fault, Rule};
 
 use crate::support::portal::{BOOKINGS, MirroredSchool, SESSIONS};
 
@@ -51,4 +51,34 @@ async fn a_purchase_that_nobody_told_us_of_is_counted_when_it_is_found() {
     assert_eq!(healed.drifted, 0, "{healed:?}");
     assert_eq!(school.api.school.balance(ann, "cs_credits").await, 10, "it was bought, so it is ours");
     school.agrees().await;
+}
+
+/// A report lists the first thousand differences, and mends all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_much_differs_all_of_it_is_mended() {
+    const COUNT: usize = 1_010;
+    let school = MirroredSchool::open().await;
+    school.api.school.students(COUNT, "cs_credits").await;
+    school.sync().await;
+    for record in school.hubspot.records(CONTACTS) {
+        school.hubspot.edit(CONTACTS, &record.id(), &[("firstname", "Ken")]).unwrap();
+    }
+    let found = school.mirror.check(&school.org, false, &()).await.unwrap();
+    assert_eq!((found.drifted, found.drift.len()), (COUNT as u64, 1_000));
+
+    let healed = school.mirror.check(&school.org, true, &()).await.unwrap();
+    assert_eq!((healed.drifted, healed.healed), (0, COUNT as u64), "{healed:?}");
+    assert!(school.hubspot.find(CONTACTS, "firstname", "Ken").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_hubspot_refuses_is_not_said_to_be_mended() {
+    let school = MirroredSchool::open().await;
+    let students = school.api.school.students(2, "cs_credits").await;
+    school.sync().await;
+    school.hubspot.edit(CONTACTS, &school.record_of(CONTACTS, students[0]), &[("firstname", "Ken")]).unwrap();
+    let refusal = Fault::status(400);
+    school.hubspot.add_fault(Rule::next(1, "POST", "/crm/objects/*/batch/update", refusal));
+    let refused = school.mirror.check(&school.org, true, &()).await.unwrap();
+    assert_eq!((refused.drifted, refused.healed, refused.pending), (0, 0, 1), "{refused:?}");
 }
