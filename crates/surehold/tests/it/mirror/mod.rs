@@ -1,11 +1,15 @@
 //! The mirror at HubSpot, against a stand-in that keeps HubSpot's rules.
 
+mod associations;
 mod check;
 mod cli;
 mod credits;
 mod cron;
 mod faults;
+mod holds;
+mod lease;
 mod lookup;
+mod noticing;
 mod serve;
 mod setup;
 mod status;
