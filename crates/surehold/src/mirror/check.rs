@@ -5,7 +5,7 @@ use surehold_core::rows::Entity;
 use uuid::Uuid;
 
 use super::calls::Calls;
-use super::mend::{Broken, Remedy, mend};
+use super::mend::{Broken, Remedy, gone, mend};
 use super::push::entity_of;
 use super::run::{Progress, run};
 use super::{Mirror, MirrorError, SyncReport, properties};
@@ -49,6 +49,9 @@ pub struct Drift {
     pub problem: String,
     #[serde(skip)]
     pub(super) remedy: Remedy,
+    /// Of a booking: sessions that it belongs to at HubSpot, and should not.
+    #[serde(skip)]
+    pub(super) leaves: Vec<String>,
 }
 
 fn as_text<S: serde::Serializer>(entity: &Entity, serializer: S) -> Result<S::Ok, S::Error> {
@@ -74,10 +77,12 @@ impl Mirror {
 async fn check(calls: &Calls<'_>, heal: bool, progress: &dyn Progress) -> Result<CheckReport, MirrorError> {
     let store = &calls.mirror.store;
     changes::sweep(&*store.report().await?, calls.org.id).await?;
+    let mut broken = Vec::new();
     if heal {
         run(calls, &mut SyncReport::default(), &()).await?;
+        broken = gone(calls).await?;
     }
-    let mut broken = Vec::new();
+    let parked = broken.len() as u64;
     let mut report = compare(calls, progress, |drift| {
         if heal {
             broken.extend(drift.iter().map(Broken::of));
@@ -86,7 +91,7 @@ async fn check(calls: &Calls<'_>, heal: bool, progress: &dyn Progress) -> Result
     .await?;
     if !broken.is_empty() {
         let still = mend(calls, &broken).await?;
-        let found = report.drifted;
+        let found = parked + report.drifted;
         report = compare(calls, &(), |_| {}).await?;
         report.healed = found.saturating_sub(report.drifted + still);
     }
@@ -202,7 +207,8 @@ async fn compare_page(calls: &Calls<'_>, object: Object, page: &[Expected]) -> R
             Some(record) if record.archived => ("HubSpot's record is in the bin".to_owned(), Remedy::Forget),
             Some(record) => (differences(&row.properties, record)?, Remedy::Push),
         };
-        Some(Drift { entity: entity_of(object), id: row.id, hubspot_id: Some(row.hubspot_id.clone()), problem, remedy })
+        let (entity, hubspot_id, leaves) = (entity_of(object), Some(row.hubspot_id.clone()), Vec::new());
+        Some(Drift { entity, id: row.id, hubspot_id, problem, remedy, leaves })
     });
     Ok(drift.collect())
 }
@@ -236,14 +242,15 @@ async fn compare_associations(calls: &Calls<'_>, page: &[LooseRow]) -> Result<Ve
             let is_it = |one: &Associated| Some(&one.id) == to.as_ref() && one.types.contains(kind);
             to.is_some() && !found(read).iter().any(is_it)
         };
-        let others = |read, to: &Option<String>, kind| {
-            found(read).iter().any(|one| Some(&one.id) != to.as_ref() && one.types.contains(kind))
-        };
+        let others = found(&sessions);
+        let is_other =
+            |one: &&Associated| Some(&one.id) != row.session.as_ref() && one.types.contains(&bookings.to_session);
+        let leaves: Vec<String> = others.iter().filter(is_other).map(|one| one.id.clone()).collect();
         let problem = if lacks(&contacts, &row.contact, &bookings.to_contact) {
             "it is not associated with its contact"
         } else if lacks(&sessions, &row.session, &bookings.to_session) {
             "it is not associated with its session"
-        } else if others(&sessions, &row.session, &bookings.to_session) {
+        } else if !leaves.is_empty() {
             "it is associated with another session, too"
         } else {
             return None;
@@ -254,6 +261,7 @@ async fn compare_associations(calls: &Calls<'_>, page: &[LooseRow]) -> Result<Ve
             hubspot_id: Some(row.hubspot_id.clone()),
             problem: problem.to_owned(),
             remedy: Remedy::Associate,
+            leaves,
         })
     });
     Ok(drift.collect())

@@ -8,8 +8,10 @@ use uuid::Uuid;
 use super::calls::Calls;
 use super::check::Drift;
 use super::credits::{self, Holder};
+use super::push::entity_of;
 use super::run::run;
-use super::{MirrorError, SyncReport};
+use super::{MirrorError, SyncReport, associate};
+use crate::hubspot::{BATCH_MAX, Fields, Object, Pair};
 use crate::store::mirror::links;
 
 /// Rows that one statement marks.
@@ -33,13 +35,46 @@ pub(super) struct Broken {
     id: Uuid,
     hubspot_id: Option<String>,
     remedy: Remedy,
+    leaves: Vec<String>,
 }
 
 impl Broken {
     pub fn of(drift: &Drift) -> Broken {
-        let Drift { entity, id, hubspot_id, remedy, .. } = drift;
-        Broken { entity: *entity, id: *id, hubspot_id: hubspot_id.clone(), remedy: *remedy }
+        let Drift { entity, id, hubspot_id, remedy, leaves, .. } = drift;
+        let (hubspot_id, leaves) = (hubspot_id.clone(), leaves.clone());
+        Broken { entity: *entity, id: *id, hubspot_id, remedy: *remedy, leaves }
     }
+}
+
+/// Rows that are parked, and whose record is gone. They are not compared, and no push finds them.
+pub(super) async fn gone(calls: &Calls<'_>) -> Result<Vec<Broken>, MirrorError> {
+    let mut gone = Vec::new();
+    for object in Object::ALL {
+        let (entity, object_type) = (entity_of(object), calls.portal.mapping.object_type(object));
+        let mut after = Uuid::nil();
+        loop {
+            let client = calls.mirror.store.read().await?;
+            let page = links::parked_records(&client, calls.org.id, entity, after, BATCH_MAX).await?;
+            drop(client);
+            let Some((last, _)) = page.last() else { break };
+            after = *last;
+            let ids: Vec<String> = page.iter().map(|(_, hubspot_id)| hubspot_id.clone()).collect();
+            let ids = &ids;
+            let tried = calls
+                .repeat(|hubspot| async move {
+                    let nothing = Fields { properties: &[], with_history: &[] };
+                    hubspot.batch_read(object_type, None, ids, nothing).await
+                })
+                .await?;
+            let records = tried.needed()?.records;
+            let is_there = |hubspot_id: &String| records.get(hubspot_id).is_some_and(|record| !record.archived);
+            let broken = page.into_iter().filter(|(_, hubspot_id)| !is_there(hubspot_id)).map(|(id, hubspot_id)| {
+                Broken { entity, id, hubspot_id: Some(hubspot_id), remedy: Remedy::Forget, leaves: Vec::new() }
+            });
+            gone.extend(broken);
+        }
+    }
+    Ok(gone)
 }
 
 /// Mends differences. Says how many of them are not mended yet: HubSpot refused, or something came in between.
@@ -63,6 +98,10 @@ async fn mark(calls: &Calls<'_>, broken: &[Broken]) -> Result<(), MirrorError> {
         .filter_map(|one| Some(Holder { id: one.id, hubspot_id: one.hubspot_id.clone()? }))
         .collect();
     credits::count(calls, &holders).await?;
+    let of_others = broken.iter().filter_map(|one| Some((one.hubspot_id.as_ref()?, &one.leaves)));
+    let pairs =
+        of_others.flat_map(|(from, leaves)| leaves.iter().map(|to| Pair { from: from.clone(), to: to.clone() }));
+    associate::leave(calls, pairs.collect()).await?;
     let org_id = calls.org.id;
     let client = calls.mirror.store.read().await?;
     let gone = broken.iter().filter(|one| one.remedy == Remedy::Forget);
