@@ -1,6 +1,6 @@
 //! What HubSpot calls a row, and what became of pushing it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use deadpool_postgres::ClientWrapper;
@@ -95,6 +95,9 @@ const UNSETTLED: &str = "SELECT entity_id FROM hubspot_links WHERE org_id = $1 A
 const PARKED_RECORDS: &str = "SELECT entity_id, hubspot_id FROM hubspot_links
     WHERE org_id = $1 AND entity = $2 AND parked_at IS NOT NULL AND hubspot_id IS NOT NULL
       AND pushed_version < seen_version AND entity_id > $3 ORDER BY entity_id LIMIT $4";
+const BROUGHT_IN: &str = "SELECT l.hubspot_id FROM hubspot_links l
+    JOIN import_rows i ON i.org_id = l.org_id AND i.source = 'sessions' AND i.row_key = l.entity_id::text
+    WHERE l.org_id = $1 AND l.entity = 'slot' AND l.hubspot_id = ANY($2)";
 const OF_RECORDS: &str =
     "SELECT hubspot_id, entity_id FROM hubspot_links WHERE org_id = $1 AND entity = $2 AND hubspot_id = ANY($3)";
 
@@ -115,6 +118,7 @@ pub const STATEMENTS: &[&str] = &[
     LEFT_BEHIND[0],
     LEFT_BEHIND[1],
     PARKED_RECORDS,
+    BROUGHT_IN,
 ];
 
 /// Notes rows that HubSpot has now.
@@ -269,6 +273,16 @@ pub async fn parked_records(
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = client.query(PARKED_RECORDS, &[&org_id, &entity.as_str(), &after, &limit]).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// Those of these sessions' records that were brought in, to the end.
+pub async fn brought_in(
+    client: &ClientWrapper,
+    org_id: Uuid,
+    hubspot_ids: &[String],
+) -> Result<HashSet<String>, StoreError> {
+    let rows = client.query(BROUGHT_IN, &[&org_id, &hubspot_ids]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 /// The rows of these records, by HubSpot's ids. A record that is missing is none of ours.

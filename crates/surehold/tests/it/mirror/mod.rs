@@ -11,6 +11,7 @@ mod lease;
 mod lookup;
 mod noticing;
 mod serve;
+mod sessions;
 mod setup;
 mod status;
 mod sync;
