@@ -173,6 +173,14 @@ fn cleared_is_nothing_and_nonsense_counts_for_nothing() {
 }
 
 #[test]
+fn nonsense_between_two_equal_numbers_is_no_change_and_is_told_once() {
+    let credit = [(1, "5"), (2, "many"), (3, "5"), (4, "5.0")];
+    assert_eq!(deltas(&credit, &[], 1), [], "a change is never 0");
+    let told = |since| read(&entries(&credit), &[], since, KEPT_MAX).unreadable;
+    assert_eq!((told(1), told(2)), (vec![2], vec![]));
+}
+
+#[test]
 fn a_history_that_was_cut_off_counts_from_its_second_entry() {
     let reading = read(&entries(&[(7, "5"), (8, "6")]), &[], 3, 2);
     assert_eq!((reading.changes, reading.is_cut_off), (vec![Change { at: 8, delta: 1 }], true));

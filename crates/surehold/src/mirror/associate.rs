@@ -94,6 +94,11 @@ async fn associate_page(calls: &Calls<'_>, page: Vec<LooseRow>) -> Result<u64, M
     Ok(changed)
 }
 
+/// Ends associations of bookings with sessions that are not theirs. What HubSpot refuses stays.
+pub(super) async fn leave(calls: &Calls<'_>, pairs: Vec<Pair>) -> Result<(), MirrorError> {
+    send(calls, End::Session, false, pairs).await.map(drop)
+}
+
 /// What a booking should belong to, and what it does.
 fn ends(row: &LooseRow, end: End) -> (&Option<String>, &Option<String>) {
     match end {

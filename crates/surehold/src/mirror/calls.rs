@@ -10,8 +10,6 @@ use crate::store::orgs::OrgRow;
 
 /// Tries of one call. HubSpot's hiccups take seconds; what takes longer is left to the next run.
 const TRIES_MAX: u32 = 7;
-/// The pause after the first lost answer; twice as long after each further one.
-const PAUSE: Duration = Duration::from_millis(200);
 /// A run does not wait longer than this for a limit to be lifted: that of a day takes hours.
 const NOT_NOW_MAX: Duration = Duration::from_secs(60);
 
@@ -73,7 +71,9 @@ impl Calls<'_> {
                 Err(HubSpotError::Refused(refusal)) if !refusal.is_access() => return Ok(Tried::Refused(*refusal)),
                 // The limiter waits by itself, and stops waiting where that makes no sense.
                 Err(HubSpotError::NotNow { after, .. }) if after <= NOT_NOW_MAX && tries < TRIES_MAX => Duration::ZERO,
-                Err(HubSpotError::Unknown { .. }) if tries < TRIES_MAX => PAUSE * 2_u32.pow(tries - 1),
+                Err(HubSpotError::Unknown { .. }) if tries < TRIES_MAX => {
+                    self.mirror.options.retry_pause * 2_u32.pow(tries - 1)
+                }
                 Err(error) => return Err(error.into()),
             };
             tokio::time::sleep(pause).await;

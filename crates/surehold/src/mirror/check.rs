@@ -1,13 +1,11 @@
-//! Compares both sides row by row, and mends what differs.
-
-use std::collections::BTreeMap;
+//! Compares both sides row by row.
 
 use serde::Serialize;
 use surehold_core::rows::Entity;
 use uuid::Uuid;
 
 use super::calls::Calls;
-use super::credits::{self, Holder};
+use super::mend::{Broken, Remedy, gone, mend};
 use super::push::entity_of;
 use super::run::{Progress, run};
 use super::{Mirror, MirrorError, SyncReport, properties};
@@ -50,15 +48,10 @@ pub struct Drift {
     /// What differs.
     pub problem: String,
     #[serde(skip)]
-    remedy: Remedy,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Remedy {
-    Push,
-    /// The record is gone: another one is made.
-    Forget,
-    Associate,
+    pub(super) remedy: Remedy,
+    /// Of a booking: sessions that it belongs to at HubSpot, and should not.
+    #[serde(skip)]
+    pub(super) leaves: Vec<String>,
 }
 
 fn as_text<S: serde::Serializer>(entity: &Entity, serializer: S) -> Result<S::Ok, S::Error> {
@@ -84,15 +77,23 @@ impl Mirror {
 async fn check(calls: &Calls<'_>, heal: bool, progress: &dyn Progress) -> Result<CheckReport, MirrorError> {
     let store = &calls.mirror.store;
     changes::sweep(&*store.report().await?, calls.org.id).await?;
+    let mut broken = Vec::new();
     if heal {
         run(calls, &mut SyncReport::default(), &()).await?;
+        broken = gone(calls).await?;
     }
-    let mut report = compare(calls, progress).await?;
-    if heal && report.drifted > 0 {
-        mend(calls, &report.drift).await?;
-        let before = report.drifted;
-        report = compare(calls, &()).await?;
-        report.healed = before.saturating_sub(report.drifted);
+    let parked = broken.len() as u64;
+    let mut report = compare(calls, progress, |drift| {
+        if heal {
+            broken.extend(drift.iter().map(Broken::of));
+        }
+    })
+    .await?;
+    if !broken.is_empty() {
+        let still = mend(calls, &broken).await?;
+        let found = parked + report.drifted;
+        report = compare(calls, &(), |_| {}).await?;
+        report.healed = found.saturating_sub(report.drifted + still);
     }
     let client = store.read().await?;
     report.pending = u64::try_from(status::waiting(&client, calls.org.id).await?).unwrap_or_default();
@@ -100,7 +101,12 @@ async fn check(calls: &Calls<'_>, heal: bool, progress: &dyn Progress) -> Result
     Ok(report)
 }
 
-async fn compare(calls: &Calls<'_>, progress: &dyn Progress) -> Result<CheckReport, MirrorError> {
+/// `found` is told of every difference, page by page: the report lists the first ones only.
+async fn compare(
+    calls: &Calls<'_>,
+    progress: &dyn Progress,
+    mut found: impl FnMut(&[Drift]),
+) -> Result<CheckReport, MirrorError> {
     let mut report = CheckReport::default();
     for object in Object::ALL {
         let mut after = Uuid::nil();
@@ -111,6 +117,7 @@ async fn compare(calls: &Calls<'_>, progress: &dyn Progress) -> Result<CheckRepo
             progress.found(page.len() as u64);
             let mut drift = compare_page(calls, object, &page).await?;
             without_waiting(calls, entity_of(object), &mut drift).await?;
+            found(&drift);
             report.add(page.len(), drift);
             progress.done(page.len() as u64);
         }
@@ -124,6 +131,7 @@ async fn compare(calls: &Calls<'_>, progress: &dyn Progress) -> Result<CheckRepo
         after = last.id;
         let mut drift = compare_associations(calls, &page).await?;
         without_waiting(calls, Entity::Booking, &mut drift).await?;
+        found(&drift);
         report.add(0, drift);
     }
 }
@@ -199,7 +207,8 @@ async fn compare_page(calls: &Calls<'_>, object: Object, page: &[Expected]) -> R
             Some(record) if record.archived => ("HubSpot's record is in the bin".to_owned(), Remedy::Forget),
             Some(record) => (differences(&row.properties, record)?, Remedy::Push),
         };
-        Some(Drift { entity: entity_of(object), id: row.id, hubspot_id: Some(row.hubspot_id.clone()), problem, remedy })
+        let (entity, hubspot_id, leaves) = (entity_of(object), Some(row.hubspot_id.clone()), Vec::new());
+        Some(Drift { entity, id: row.id, hubspot_id, problem, remedy, leaves })
     });
     Ok(drift.collect())
 }
@@ -233,14 +242,15 @@ async fn compare_associations(calls: &Calls<'_>, page: &[LooseRow]) -> Result<Ve
             let is_it = |one: &Associated| Some(&one.id) == to.as_ref() && one.types.contains(kind);
             to.is_some() && !found(read).iter().any(is_it)
         };
-        let others = |read, to: &Option<String>, kind| {
-            found(read).iter().any(|one| Some(&one.id) != to.as_ref() && one.types.contains(kind))
-        };
+        let others = found(&sessions);
+        let is_other =
+            |one: &&Associated| Some(&one.id) != row.session.as_ref() && one.types.contains(&bookings.to_session);
+        let leaves: Vec<String> = others.iter().filter(is_other).map(|one| one.id.clone()).collect();
         let problem = if lacks(&contacts, &row.contact, &bookings.to_contact) {
             "it is not associated with its contact"
         } else if lacks(&sessions, &row.session, &bookings.to_session) {
             "it is not associated with its session"
-        } else if others(&sessions, &row.session, &bookings.to_session) {
+        } else if !leaves.is_empty() {
             "it is associated with another session, too"
         } else {
             return None;
@@ -251,6 +261,7 @@ async fn compare_associations(calls: &Calls<'_>, page: &[LooseRow]) -> Result<Ve
             hubspot_id: Some(row.hubspot_id.clone()),
             problem: problem.to_owned(),
             remedy: Remedy::Associate,
+            leaves,
         })
     });
     Ok(drift.collect())
@@ -273,35 +284,6 @@ async fn without_waiting(calls: &Calls<'_>, entity: Entity, drift: &mut Vec<Drif
     let waiting = links::waiting(&*calls.mirror.store.read().await?, calls.org.id, entity, &ids).await?;
     drift.retain(|one| !waiting.contains(&one.id));
     Ok(())
-}
-
-async fn mend(calls: &Calls<'_>, drift: &[Drift]) -> Result<(), MirrorError> {
-    let org_id = calls.org.id;
-    let holders: Vec<Holder> = drift
-        .iter()
-        .filter(|one| one.entity == Entity::Contact && one.remedy == Remedy::Push)
-        .filter_map(|one| Some(Holder { id: one.id, hubspot_id: one.hubspot_id.clone()? }))
-        .collect();
-    credits::count(calls, &holders).await?;
-    let mut push: BTreeMap<&str, (Entity, Vec<Uuid>)> = BTreeMap::new();
-    let mut associate = Vec::new();
-    {
-        let client = calls.mirror.store.read().await?;
-        for one in drift {
-            match (one.remedy, &one.hubspot_id) {
-                (Remedy::Forget, Some(hubspot_id)) => {
-                    links::forget(&client, org_id, one.entity, one.id, hubspot_id).await?;
-                }
-                (Remedy::Associate, _) => associate.push(one.id),
-                _ => push.entry(one.entity.as_str()).or_insert((one.entity, Vec::new())).1.push(one.id),
-            }
-        }
-        for (entity, ids) in push.into_values() {
-            links::push_again(&client, org_id, entity, &ids).await?;
-        }
-        links::associate_again(&client, org_id, &associate).await?;
-    }
-    run(calls, &mut SyncReport::default(), &()).await
 }
 
 #[cfg(test)]

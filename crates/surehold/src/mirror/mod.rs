@@ -15,6 +15,7 @@ mod credits;
 mod error;
 mod lease;
 mod lookup;
+mod mend;
 mod orgs;
 mod parked;
 mod properties;
@@ -56,11 +57,17 @@ pub struct MirrorOptions {
     pub lookup_time_max: Duration,
     /// How long it is remembered that HubSpot does not know a student either.
     pub unknown_for: Duration,
+    /// The pause of a run after a call whose answer was lost; twice as long after each further one.
+    pub retry_pause: Duration,
 }
 
 impl Default for MirrorOptions {
     fn default() -> MirrorOptions {
-        MirrorOptions { lookup_time_max: Duration::from_secs(2), unknown_for: Duration::from_secs(30) }
+        MirrorOptions {
+            lookup_time_max: Duration::from_secs(2),
+            unknown_for: Duration::from_secs(30),
+            retry_pause: Duration::from_millis(200),
+        }
     }
 }
 

@@ -155,4 +155,60 @@ mod tests {
         assert_eq!((&*properties["attendance"], &*properties["token_refunded"]), ("", "false"));
         assert_eq!(properties["is_active"], "Active");
     }
+
+    fn booking(status: &str) -> BookingRow {
+        BookingRow {
+            code: "Clinical Skills-A-January 2, 2030".to_owned(),
+            first_name: "Ann".to_owned(),
+            last_name: "Lee".to_owned(),
+            email: "a@example.com".to_owned(),
+            status: status.to_owned(),
+            token_used: Some("Shared Token".to_owned()),
+            attending_location: Some("Calgary".to_owned()),
+            dominant_hand: Some("left".to_owned()),
+            attendance: Some("No".to_owned()),
+            credit_returned_at: Some(Timestamp::from_millisecond(1_893_456_000_000).unwrap()),
+            refunded_by: Some("office".to_owned()),
+        }
+    }
+
+    #[test]
+    fn what_became_of_a_booking_is_said() {
+        let properties = of_booking(&Mapping::default(), &mirrored(booking("no_show")));
+        let says = |name: &str| properties[name].as_str();
+        assert_eq!((says("is_active"), says("name"), says("attendance")), ("Completed", "Ann Lee", "No"));
+        assert_eq!((says("token_used"), says("attending_location")), ("Shared Token", "Calgary"));
+        assert_eq!(says("dominant_hand"), "false");
+        assert_eq!(
+            (says("token_refunded"), says("token_refunded_at"), says("token_refund_admin")),
+            ("true", "1893456000000", "office")
+        );
+        for (status, is_active) in
+            [("confirmed", "Active"), ("completed", "Completed"), ("cancelled", "Cancelled"), ("expired", "Cancelled")]
+        {
+            assert_eq!(of_booking(&Mapping::default(), &mirrored(booking(status)))["is_active"], is_active, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_contact_without_an_address_leaves_hubspots_alone() {
+        let mut contact = ContactRow {
+            student_id: "A".to_owned(),
+            email: "a@example.com".to_owned(),
+            first_name: "Ann".to_owned(),
+            last_name: "Lee".to_owned(),
+            ndecc_exam_date: Some(jiff::civil::date(2030, 1, 2)),
+            credits: [("cs_credits".to_owned(), 3)].into(),
+        };
+        let properties = of_contact(&Mapping::default(), &mirrored(contact.clone()));
+        assert_eq!((&*properties["email"], &*properties["ndecc_exam_date"]), ("a@example.com", "2030-01-02"));
+        contact.email.clear();
+        contact.ndecc_exam_date = None;
+        let properties = of_contact(&Mapping::default(), &mirrored(contact.clone()));
+        assert_eq!((properties.get("email"), &*properties["ndecc_exam_date"]), (None, ""));
+
+        let [first, second] = [Uuid::now_v7(), Uuid::now_v7()]
+            .map(|write| of_credits(&Mapping::default(), &contact, write)["surehold_cs_credits"].clone());
+        assert!(first.starts_with("3 ") && second.starts_with("3 ") && first != second, "no two writes are equal");
+    }
 }

@@ -13,6 +13,7 @@ use crate::import::importer::{Done, Importer, RETRIES, Stop};
 use crate::import::report::{Level, Report};
 use crate::import::sessions::{self as rows, import, parse};
 use crate::import::table::Table;
+use crate::store::mirror::links;
 use crate::store::offerings::catalogue;
 use crate::store::orgs::OrgRow;
 
@@ -51,7 +52,11 @@ impl Mirror {
 }
 
 async fn pull(calls: &Calls<'_>) -> Result<PullReport, MirrorError> {
-    let records = unknown(calls).await?;
+    let mut records = unknown(calls).await?;
+    // HubSpot does not know yet that these are ours; what somebody changes there until then is written over.
+    let ids: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
+    let ours = links::brought_in(&*calls.mirror.store.read().await?, calls.org.id, &ids).await?;
+    records.retain(|record| !ours.contains(&record.id));
     bring_in(calls, &records).await
 }
 

@@ -66,6 +66,8 @@ const ACTIVATED: &str = "UPDATE hubspot_links l SET pushed_version = 0, changed_
     WHERE s.org_id = $1 AND s.status = 'scheduled' AND s.activates_at <= now()
       AND l.org_id = s.org_id AND l.entity = 'slot' AND l.entity_id = s.id AND l.pushed_version > 0
       AND l.pushed_at < s.activates_at";
+const BEGAN: &str = "SELECT (SELECT journal_cursor FROM hubspot_syncs WHERE org_id = $1),
+    (extract(epoch FROM clock_timestamp()) * 1000)::int8";
 const CURSOR: &str = "UPDATE hubspot_syncs SET journal_cursor = $2 WHERE org_id = $1";
 
 const SWEEP_CONTACTS: &str = notice!(
@@ -94,6 +96,7 @@ pub const STATEMENTS: &[&str] = &[
     CHUNK_END,
     LAST,
     ACTIVATED,
+    BEGAN,
     CURSOR,
     SWEEP_CONTACTS,
     SWEEP_SLOTS,
@@ -106,17 +109,18 @@ pub const STATEMENTS: &[&str] = &[
 /// Notices everything that the journal tells since the last time; without a last time, every row. Says how many links
 /// were changed.
 pub async fn notice(client: &ClientWrapper, org_id: Uuid) -> Result<u64, StoreError> {
-    let cursor: Option<Uuid> = client
-        .query_opt("SELECT journal_cursor FROM hubspot_syncs WHERE org_id = $1", &[&org_id])
-        .await?
-        .map_or(Ok(None), |row| row.try_get(0))?;
+    let began = client.query_one(BEGAN, &[&org_id]).await?;
+    let (cursor, now): (Option<Uuid>, i64) = (began.try_get(0)?, began.try_get(1)?);
+    // A row that was written by a clock ahead of the database's is read again until its time has come: with the cursor
+    // there, nothing that others write until then would be noticed.
+    let now = first_of(u64::try_from(now).unwrap_or_default());
     let mut noticed = client.execute(ACTIVATED, &[&org_id]).await?;
     let Some(cursor) = cursor else {
         // What is written while this goes on is noticed by the journal, from here on.
         let last = client.query_opt(LAST, &[&org_id, &Uuid::nil()]).await?;
         noticed += sweep(client, org_id).await?;
         let last = last.map_or(Ok(Uuid::nil()), |row| row.try_get(0))?;
-        client.execute(CURSOR, &[&org_id, &last]).await?;
+        client.execute(CURSOR, &[&org_id, &now.min(last)]).await?;
         return Ok(noticed);
     };
     let mut from = before(cursor);
@@ -129,8 +133,8 @@ pub async fn notice(client: &ClientWrapper, org_id: Uuid) -> Result<u64, StoreEr
         for sql in [CONTACTS, SLOTS, BOOKINGS, NAMES] {
             noticed += client.execute(sql, &[&org_id, &from, &end]).await?;
         }
-        if end > cursor {
-            client.execute(CURSOR, &[&org_id, &end]).await?;
+        if now.min(end) > cursor {
+            client.execute(CURSOR, &[&org_id, &now.min(end)]).await?;
         }
         from = end;
     }
@@ -154,9 +158,13 @@ pub async fn sweep(client: &ClientWrapper, org_id: Uuid) -> Result<u64, StoreErr
 fn before(id: Uuid) -> Uuid {
     let mut bytes = [0; 8];
     bytes[2..].copy_from_slice(&id.as_bytes()[..6]);
-    let earlier = u64::from_be_bytes(bytes).saturating_sub(OVERLAP_MS).to_be_bytes();
+    first_of(u64::from_be_bytes(bytes).saturating_sub(OVERLAP_MS))
+}
+
+/// The smallest id of a moment, in milliseconds since 1970.
+fn first_of(ms: u64) -> Uuid {
     let mut id = [0; 16];
-    id[..6].copy_from_slice(&earlier[2..]);
+    id[..6].copy_from_slice(&ms.to_be_bytes()[2..]);
     Uuid::from_bytes(id)
 }
 

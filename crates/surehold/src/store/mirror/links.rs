@@ -1,6 +1,6 @@
 //! What HubSpot calls a row, and what became of pushing it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use deadpool_postgres::ClientWrapper;
@@ -56,8 +56,23 @@ const REFUSED: &str =
 const ADOPT: &str = "UPDATE hubspot_links SET hubspot_id = $4 WHERE org_id = $1 AND entity = $2 AND entity_id = $3
     AND (hubspot_id IS NULL OR hubspot_id = $4)";
 const FORGET: &str = "UPDATE hubspot_links SET hubspot_id = NULL, pushed_version = 0, associated_version = 0,
-        associated_contact = NULL, associated_session = NULL
+        associated_contact = NULL, associated_session = NULL,
+        failures = 0, retry_at = NULL, parked_at = NULL, problem = NULL, correlation_id = NULL
     WHERE org_id = $1 AND entity = $2 AND entity_id = $3 AND hubspot_id = $4";
+// Bookings whose contact or session gets another record. Those that were parked only because they could not be
+// associated with the old one have another chance.
+const LEFT_BEHIND: [&str; 2] = [
+    "UPDATE hubspot_links l SET associated_version = 0, associated_contact = NULLIF(l.associated_contact, $3),
+        failures = CASE WHEN l.pushed_version < l.seen_version THEN l.failures ELSE 0 END,
+        parked_at = CASE WHEN l.pushed_version < l.seen_version THEN l.parked_at END
+    FROM bookings b WHERE b.org_id = $1 AND b.contact_id = $2
+      AND l.org_id = b.org_id AND l.entity = 'booking' AND l.entity_id = b.id",
+    "UPDATE hubspot_links l SET associated_version = 0, associated_session = NULLIF(l.associated_session, $3),
+        failures = CASE WHEN l.pushed_version < l.seen_version THEN l.failures ELSE 0 END,
+        parked_at = CASE WHEN l.pushed_version < l.seen_version THEN l.parked_at END
+    FROM bookings b WHERE b.org_id = $1 AND b.slot_id = $2
+      AND l.org_id = b.org_id AND l.entity = 'booking' AND l.entity_id = b.id",
+];
 const PUSH_AGAIN: &str = "UPDATE hubspot_links SET pushed_version = 0, failures = 0, retry_at = NULL, parked_at = NULL,
         changed_at = CASE WHEN pushed_version < seen_version THEN changed_at ELSE now() END
     WHERE org_id = $1 AND entity = $2 AND entity_id = ANY($3)";
@@ -77,6 +92,14 @@ const WAITING: &str = "SELECT entity_id FROM hubspot_links
     WHERE org_id = $1 AND entity = $2 AND entity_id = ANY($3) AND pushed_version < seen_version";
 const WAS_PUSHED: &str = "SELECT pushed_at IS NOT NULL FROM hubspot_links
     WHERE org_id = $1 AND entity = $2 AND entity_id = $3";
+const UNSETTLED: &str = "SELECT entity_id FROM hubspot_links WHERE org_id = $1 AND entity = $2 AND entity_id = ANY($3)
+    AND (pushed_version < seen_version OR (entity = 'booking' AND associated_version < pushed_version))";
+const PARKED_RECORDS: &str = "SELECT entity_id, hubspot_id FROM hubspot_links
+    WHERE org_id = $1 AND entity = $2 AND parked_at IS NOT NULL AND hubspot_id IS NOT NULL
+      AND pushed_version < seen_version AND entity_id > $3 ORDER BY entity_id LIMIT $4";
+const BROUGHT_IN: &str = "SELECT l.hubspot_id FROM hubspot_links l
+    JOIN import_rows i ON i.org_id = l.org_id AND i.source = 'sessions' AND i.row_key = l.entity_id::text
+    WHERE l.org_id = $1 AND l.entity = 'slot' AND l.hubspot_id = ANY($2)";
 const OF_RECORDS: &str =
     "SELECT hubspot_id, entity_id FROM hubspot_links WHERE org_id = $1 AND entity = $2 AND hubspot_id = ANY($3)";
 
@@ -84,6 +107,7 @@ const OF_RECORDS: &str =
 pub const STATEMENTS: &[&str] = &[
     WAITING,
     WAS_PUSHED,
+    UNSETTLED,
     OF_RECORDS,
     PUSHED,
     REFUSED,
@@ -94,6 +118,10 @@ pub const STATEMENTS: &[&str] = &[
     RETRY,
     RETRY_ALL,
     ASSOCIATED,
+    LEFT_BEHIND[0],
+    LEFT_BEHIND[1],
+    PARKED_RECORDS,
+    BROUGHT_IN,
 ];
 
 /// Notes rows that HubSpot has now.
@@ -149,7 +177,7 @@ pub async fn adopt(
     }
 }
 
-/// Forgets a record that is no longer there: the row gets another one.
+/// Forgets a record that is no longer there: the row gets another one, and what belonged to it belongs to that.
 pub async fn forget(
     client: &ClientWrapper,
     org_id: Uuid,
@@ -157,6 +185,14 @@ pub async fn forget(
     id: Uuid,
     hubspot_id: &str,
 ) -> Result<(), StoreError> {
+    let left_behind = match entity {
+        Entity::Contact => Some(LEFT_BEHIND[0]),
+        Entity::Slot => Some(LEFT_BEHIND[1]),
+        _ => None,
+    };
+    if let Some(sql) = left_behind {
+        client.execute(sql, &[&org_id, &id, &hubspot_id]).await?;
+    }
     client.execute(FORGET, &[&org_id, &entity.as_str(), &id, &hubspot_id]).await?;
     Ok(())
 }
@@ -222,6 +258,40 @@ pub async fn waiting(
 pub async fn was_pushed(client: &ClientWrapper, org_id: Uuid, entity: Entity, id: Uuid) -> Result<bool, StoreError> {
     let row = client.query_opt(WAS_PUSHED, &[&org_id, &entity.as_str(), &id]).await?;
     row.map_or(Ok(false), |row| Ok(row.try_get(0)?))
+}
+
+/// Those of these rows that wait to be pushed or to be associated, or are parked.
+pub async fn unsettled(
+    client: &ClientWrapper,
+    org_id: Uuid,
+    entity: Entity,
+    ids: &[Uuid],
+) -> Result<Vec<Uuid>, StoreError> {
+    let rows = client.query(UNSETTLED, &[&org_id, &entity.as_str(), &ids]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// Rows after an id that are parked and have a record, with that, at most so many.
+pub async fn parked_records(
+    client: &ClientWrapper,
+    org_id: Uuid,
+    entity: Entity,
+    after: Uuid,
+    limit: usize,
+) -> Result<Vec<(Uuid, String)>, StoreError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = client.query(PARKED_RECORDS, &[&org_id, &entity.as_str(), &after, &limit]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// Those of these sessions' records that were brought in, to the end.
+pub async fn brought_in(
+    client: &ClientWrapper,
+    org_id: Uuid,
+    hubspot_ids: &[String],
+) -> Result<HashSet<String>, StoreError> {
+    let rows = client.query(BROUGHT_IN, &[&org_id, &hubspot_ids]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 /// The rows of these records, by HubSpot's ids. A record that is missing is none of ours.

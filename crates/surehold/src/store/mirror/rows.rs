@@ -179,7 +179,10 @@ fn bookings_sql(which: Which) -> String {
 
 fn loose_sql(is_due: bool) -> String {
     let which = match is_due {
-        true => "l.associated_version < l.pushed_version AND l.parked_at IS NULL",
+        true => {
+            "l.associated_version < l.pushed_version AND l.parked_at IS NULL
+               AND (l.retry_at IS NULL OR l.retry_at <= now())"
+        }
         false => "l.associated_version >= l.pushed_version AND l.pushed_version >= l.seen_version",
     };
     format!(

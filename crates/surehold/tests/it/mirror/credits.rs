@@ -6,12 +6,15 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use surehold::mirror::MirrorError;
-use surehold_simulators::hubspot::{CONTACTS, Effect, Fault, Rule};
+use surehold::store::mirror::credits::want_pull;
+use surehold_simulators::hubspot::{CONTACTS, Effect, Fault, Rule, Simulator};
 use uuid::Uuid;
 
 use crate::support::portal::MirroredSchool;
 
 const KIND: &str = "cs_credits";
+/// How many stories are told.
+const STORIES: usize = 40;
 /// Steps of a story.
 const STEPS_MAX: usize = 24;
 
@@ -167,21 +170,21 @@ async fn in_any_order_every_credit_is_counted_once() {
     let school = MirroredSchool::open().await;
     let seed = std::env::var("SUREHOLD_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7_u8);
     let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]));
-    for story in 0..8 {
+    let mut sessions = Vec::new();
+    for day in 1..=STEPS_MAX {
+        let day = jiff::civil::date(2030, 5, i8::try_from(day).unwrap());
+        sessions.push(school.api.school.session_on("Clinical Skills", 100, day).await);
+    }
+    for story in 0..STORIES {
         let steps = proptest::collection::vec(step(), 5..=STEPS_MAX).new_tree(&mut runner).unwrap().current();
-        tell(&school, story, &steps).await;
+        tell(&school, story, &sessions, &steps).await;
     }
     school.api.school.laws_hold().await;
 }
 
-async fn tell(school: &MirroredSchool, story: usize, steps: &[Step]) {
+async fn tell(school: &MirroredSchool, story: usize, sessions: &[Uuid], steps: &[Step]) {
     let inner = &school.api.school;
     let student = inner.student(&format!("STORY{story}"), &[(KIND, 5)]).await;
-    let mut sessions = Vec::new();
-    for day in 1..=STEPS_MAX {
-        let day = jiff::civil::date(2030, 5, i8::try_from(day).unwrap());
-        sessions.push(inner.session_on("Clinical Skills", 100, day).await);
-    }
     school.sync().await;
     let mut expected = 5;
     let mut bookings = Vec::new();
@@ -227,7 +230,7 @@ async fn tell(school: &MirroredSchool, story: usize, steps: &[Step]) {
             Step::Hears => {
                 let client = inner.store.read().await.unwrap();
                 let record = [school.record_of(CONTACTS, student)];
-                surehold::store::mirror::credits::want_pull(&client, school.org.id, &record).await.unwrap();
+                want_pull(&client, school.org.id, &record).await.unwrap();
                 drop(client);
                 school.mirror.pull_wanted(&school.org).await.unwrap();
             }
@@ -241,4 +244,120 @@ async fn tell(school: &MirroredSchool, story: usize, steps: &[Step]) {
     let balance = inner.balance(student, KIND).await;
     assert_eq!(balance, expected + short, "story {story}: {steps:?}; {:?}", BTreeMap::from([("short", short)]));
     assert_eq!(school.shown(student), balance, "story {story}: {steps:?}");
+}
+
+/// What is in a record at the first push has to be known before it is written over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_bought_while_the_first_push_is_under_way_still_counts() {
+    let school = MirroredSchool::open().await;
+    let values = [("student_id", "ANN"), ("email", "ann@example.org"), (KIND, "8")];
+    let record = school.hubspot.create(CONTACTS, &values).unwrap().id();
+    let ann = school.api.school.student("ANN", &[(KIND, 8)]).await;
+    school.knows("contact", ann, &record).await;
+    let slow = Fault::Delay { ms: (500, 500), effect: Effect::None };
+    school.hubspot.add_fault(Rule::next(1, "POST", "/crm/objects/*/batch/update", slow));
+    let (report, ()) = tokio::join!(school.sync(), async {
+        let is_pushing = |hubspot: &Simulator| hubspot.calls().iter().any(|call| call.path.ends_with("/batch/update"));
+        school.hubspot.until(is_pushing).await;
+        school.hubspot.edit(CONTACTS, &record, &[(KIND, "9")]).unwrap();
+    });
+    assert_eq!(report.credits_counted, 1);
+    assert_eq!((school.api.school.balance(ann, KIND).await, school.shown(ann)), (9, 9));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_bought_before_we_hear_that_a_record_was_made_counts() {
+    let school = MirroredSchool::open().await;
+    let ann = school.api.school.student("ANN", &[(KIND, 3)]).await;
+    let slow = Fault::Delay { ms: (500, 500), effect: Effect::All };
+    school.hubspot.add_fault(Rule::next(1, "POST", "/crm/objects/*/batch/upsert", slow));
+    let (report, ()) = tokio::join!(school.sync(), async {
+        school.hubspot.until(|hubspot| !hubspot.records(CONTACTS).is_empty()).await;
+        school.buys(ann, 2);
+    });
+    assert_eq!(report.credits_counted, 1);
+    assert_eq!((school.api.school.balance(ann, KIND).await, school.shown(ann)), (5, 5), "pushed in the same run");
+}
+
+/// A server that dies between the two: the balance is changed, and that it was counted is not noted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_was_counted_and_not_noted_counts_once() {
+    let school = MirroredSchool::open().await;
+    let ann = school.api.school.student("ANN", &[(KIND, 3)]).await;
+    school.sync().await;
+    school.buys(ann, 2);
+    school.mirror.pull_contacts(&school.org).await.unwrap();
+    assert_eq!(school.api.meddles("DELETE FROM hubspot_credit_changes").await, 1);
+    let again = school.mirror.pull_contacts(&school.org).await.unwrap();
+    assert_eq!((again.contacts, again.credits_counted), (1, 0));
+    assert_eq!((school.api.school.balance(ann, KIND).await, school.entries(ann).await), (5, 1));
+    assert_eq!(school.api.school.count("hubspot_credit_changes WHERE delta = 2 AND applied = 2").await, 1);
+}
+
+/// HubSpot's servers do not agree on the time to the millisecond: an entry may appear behind one that was counted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_minutes_of_a_history_are_never_closed() {
+    let school = MirroredSchool::open().await;
+    let ann = school.api.school.student("ANN", &[(KIND, 3)]).await;
+    school.sync().await;
+    school.buys(ann, 2);
+    school.mirror.pull_contacts(&school.org).await.unwrap();
+    let closed = "hubspot_credits WHERE counted_to > extract(epoch FROM now() - interval '9 minutes') * 1000";
+    assert_eq!(school.api.school.count(closed).await, 0);
+    assert!(school.api.school.count("hubspot_credits WHERE counted_to > 0").await > 0, "what is older is");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_contacts_that_others_changed_are_read() {
+    let school = MirroredSchool::open().await;
+    let students = school.api.school.students(3, KIND).await;
+    school.sync().await;
+    let pull = || async { school.mirror.pull_contacts(&school.org).await.unwrap().contacts };
+    assert_eq!(pull().await, 0, "all is as we wrote it");
+    school.buys(students[1], 1);
+    assert_eq!(pull().await, 1);
+    let pulled = "hubspot_syncs WHERE contacts_pulled_to > now() - interval '1 hour'";
+    assert_eq!(school.api.school.count(pulled).await, 1, "the next pull begins here");
+}
+
+/// What one answer of the search holds is two hundred.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_many_bought_all_are_counted() {
+    const COUNT: usize = 205;
+    let school = MirroredSchool::open().await;
+    let students = school.api.school.students(COUNT, KIND).await;
+    school.sync().await;
+    for student in &students {
+        school.buys(*student, 1);
+    }
+    let report = school.mirror.pull_contacts(&school.org).await.unwrap();
+    assert_eq!(report.credits_counted, COUNT as u64);
+    assert_eq!(school.api.school.count("credit_balances WHERE kind = 'cs_credits' AND amount = 2").await, COUNT as i64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_webhook_that_comes_while_a_history_is_read_has_it_read_again() {
+    let school = MirroredSchool::open().await;
+    let ann = school.api.school.student("ANN", &[(KIND, 3)]).await;
+    school.sync().await;
+    let hears = || async {
+        let client = school.api.school.store.read().await.unwrap();
+        let record = [school.record_of(CONTACTS, ann)];
+        assert_eq!(want_pull(&client, school.org.id, &record).await.unwrap(), 1);
+    };
+    hears().await;
+    // Read as it is now; the answer comes when somebody has bought since.
+    let slow = Fault::Delay { ms: (500, 500), effect: Effect::All };
+    school.hubspot.add_fault(Rule::next(1, "POST", "/crm/objects/*/batch/read", slow));
+    let before = school.hubspot.calls().len();
+    let (read, ()) = tokio::join!(school.mirror.pull_wanted(&school.org), async {
+        school.hubspot.until(|hubspot| hubspot.calls().len() > before).await;
+        school.buys(ann, 2);
+        hears().await;
+    });
+    assert_eq!(read.unwrap().contacts, 1);
+    let again = school.mirror.pull_wanted(&school.org).await.unwrap();
+    assert_eq!(again.contacts, 1, "the second wish is another one");
+    assert_eq!(school.api.school.balance(ann, KIND).await, 5);
+    assert_eq!(school.mirror.pull_wanted(&school.org).await.unwrap().contacts, 0);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use surehold::mirror::MirrorError;
-use surehold_simulators::hubspot::{CONTACTS, Effect, Fault, Rule};
+use surehold_simulators::hubspot::{CONTACTS, Effect, Fault, Policy, Rule};
 
 use crate::support::portal::{BOOKINGS, MirroredSchool, SESSIONS};
 
@@ -112,6 +112,44 @@ async fn a_token_that_is_refused_ends_the_run_and_parks_nothing() {
     school.hubspot.add_fault(Rule::next(1, "POST", "/crm/objects/*/batch/upsert", Fault::status(401)));
     assert!(matches!(school.mirror.sync(&school.org, &()).await, Err(MirrorError::HubSpot(_))));
     assert_eq!(school.mirror.status(&school.org).await.unwrap().parked_rows, 0);
+    school.sync().await;
+    school.agrees().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_of_a_moment_is_waited_for_and_that_of_a_day_is_not() {
+    let school = MirroredSchool::open().await;
+    school.with_bookings(2).await;
+    let too_many = |policy, retry_after| Fault::TooMany { policy, retry_after };
+    let soon = too_many(Policy::TenSecondlyRolling, Some(1));
+    school.hubspot.add_fault(Rule::next(1, "POST", "/crm/objects/*/batch/upsert", soon));
+    school.sync().await;
+    school.has_one_record_of_each().await;
+
+    school.api.school.student("LATE", &[]).await;
+    school.hubspot.add_fault(Rule::next(1, "POST", "/crm/objects/*/batch/upsert", too_many(Policy::Daily, None)));
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(60), school.mirror.sync(&school.org, &()));
+    let ended = ended.await.expect("a run does not wait for tomorrow");
+    assert!(matches!(&ended, Err(MirrorError::HubSpot(_))), "{ended:?}");
+    let status = school.mirror.status(&school.org).await.unwrap();
+    assert_eq!((status.parked_rows, status.pending.len()), (0, 1), "nobody is to blame");
+}
+
+/// A page of rows takes several calls, which are under way at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_call_did_is_noted_though_another_one_ended_the_run() {
+    let school = MirroredSchool::open().await;
+    school.api.school.students(150, "cs_credits").await;
+    let upsert = "/crm/objects/*/batch/upsert";
+    school.hubspot.add_fault(Rule::next(1, "POST", upsert, Fault::status(401)));
+    school.hubspot.add_fault(Rule::next(1, "POST", upsert, Fault::Delay { ms: (300, 300), effect: Effect::All }));
+    assert!(matches!(school.mirror.sync(&school.org, &()).await, Err(MirrorError::HubSpot(_))));
+    let made = i64::try_from(school.hubspot.records(CONTACTS).len()).unwrap();
+    assert!(made > 0, "one of the two calls did its work");
+    assert_eq!(
+        school.api.school.count("hubspot_links WHERE hubspot_id IS NOT NULL AND pushed_version > 0").await,
+        made
+    );
     school.sync().await;
     school.agrees().await;
 }

@@ -150,15 +150,15 @@ async fn two_servers_at_once_make_one_contact() {
         let (store, desk) = (school.api.school.store.clone(), school.api.school.second_server());
         Mirror::new(store, desk, portals_at(&school.hubspot, &["--hubspot-api-base", &gate.url]), options)
     };
-    let (one, other, org) = (server(), server(), school.org().await);
+    let (one, other) = (server(), server());
     gate.stops(Stop::After("GET /crm/v3/objects/0-1/"));
     let release = async {
         gate.has_stopped(2).await;
         gate.stops(Stop::Nowhere);
     };
     let (first, second, ()) = tokio::join!(
-        one.look_up(&org, &ann.student_id, &ann.email),
-        other.look_up(&org, &ann.student_id, &ann.email),
+        one.look_up(&school.org, &ann.student_id, &ann.email),
+        other.look_up(&school.org, &ann.student_id, &ann.email),
         release
     );
     let outcomes = [first.unwrap(), second.unwrap()];
