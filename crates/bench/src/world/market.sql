@@ -5,7 +5,7 @@ CREATE FUNCTION pg_temp.fill_experience(p_org uuid, p_id uuid, p_name text, p_pr
     INSERT INTO offerings (org_id, id, family, name, price_minor) VALUES (p_org, p_id, 'experience', p_name, p_price);
 
     INSERT INTO journal (org_id, id, at, command_id, principal, event, entity, entity_id, after, key, fingerprint, answer)
-    VALUES (p_org, gen_random_uuid(), now(), p_id, 'system:bench', 'offering.added', 'offering', p_id,
+    VALUES (p_org, p_id, now(), p_id, 'system:bench', 'offering.added', 'offering', p_id,
             json_build_object('name', p_name, 'price_minor', p_price, 'version', 1),
             'made_' || replace(p_id::text, '-', ''), sha256(uuid_send(p_id)),
             json_build_object('offering_saved', json_build_object('offering_id', p_id, 'version', 1, 'changed', true)));

@@ -53,7 +53,7 @@ RETURNS void LANGUAGE sql AS $$
     JOIN offerings o ON o.org_id = p_org AND o.name = p_type;
 
     INSERT INTO journal (org_id, id, at, command_id, principal, event, entity, entity_id, after, key, fingerprint, answer)
-    SELECT p_org, gen_random_uuid(), now(), s.id, 'system:bench', 'slot.opened', 'slot', s.id,
+    SELECT p_org, s.id, now(), s.id, 'system:bench', 'slot.opened', 'slot', s.id,
            json_build_object('name', p_type || ' ' || s.n, 'capacity', p_capacity),
            'made_' || replace(s.id::text, '-', ''), sha256(uuid_send(s.id)),
            json_build_object('slot_opened', json_build_object('slot_id', s.id, 'version', 1, 'withheld', 0,
