@@ -64,12 +64,14 @@ const FORGET: &str = "UPDATE hubspot_links SET hubspot_id = NULL, pushed_version
 const LEFT_BEHIND: [&str; 2] = [
     "UPDATE hubspot_links l SET associated_version = 0, associated_contact = NULLIF(l.associated_contact, $3),
         failures = CASE WHEN l.pushed_version < l.seen_version THEN l.failures ELSE 0 END,
-        parked_at = CASE WHEN l.pushed_version < l.seen_version THEN l.parked_at END
+        parked_at = CASE WHEN l.pushed_version < l.seen_version THEN l.parked_at END,
+        retry_at = CASE WHEN l.pushed_version < l.seen_version THEN l.retry_at END
     FROM bookings b WHERE b.org_id = $1 AND b.contact_id = $2
       AND l.org_id = b.org_id AND l.entity = 'booking' AND l.entity_id = b.id",
     "UPDATE hubspot_links l SET associated_version = 0, associated_session = NULLIF(l.associated_session, $3),
         failures = CASE WHEN l.pushed_version < l.seen_version THEN l.failures ELSE 0 END,
-        parked_at = CASE WHEN l.pushed_version < l.seen_version THEN l.parked_at END
+        parked_at = CASE WHEN l.pushed_version < l.seen_version THEN l.parked_at END,
+        retry_at = CASE WHEN l.pushed_version < l.seen_version THEN l.retry_at END
     FROM bookings b WHERE b.org_id = $1 AND b.slot_id = $2
       AND l.org_id = b.org_id AND l.entity = 'booking' AND l.entity_id = b.id",
 ];
@@ -77,7 +79,7 @@ const PUSH_AGAIN: &str = "UPDATE hubspot_links SET pushed_version = 0, failures 
         changed_at = CASE WHEN pushed_version < seen_version THEN changed_at ELSE now() END
     WHERE org_id = $1 AND entity = $2 AND entity_id = ANY($3)";
 const ASSOCIATE_AGAIN: &str =
-    "UPDATE hubspot_links SET associated_version = 0, associated_contact = NULL, associated_session = NULL
+    "UPDATE hubspot_links SET associated_version = 0, associated_contact = NULL, associated_session = NULL, retry_at = NULL
     WHERE org_id = $1 AND entity = 'booking' AND entity_id = ANY($2)";
 const RETRY: &str = "UPDATE hubspot_links SET failures = 0, retry_at = NULL, parked_at = NULL
     WHERE org_id = $1 AND entity = $2 AND entity_id = $3 AND parked_at IS NOT NULL";
