@@ -1,13 +1,13 @@
 //! Bookings were made while HubSpot was away. It comes back, and `surehold sync` mirrors them through faults of every
 //! kind: how long that takes, with how many calls, and whether everything is there once.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde_json::Value;
-use surehold_simulators::hubspot::{CONTACTS, Limits};
+use surehold_simulators::hubspot::{CONTACTS, Call, Limits};
 use tokio::process::Command;
 
 use crate::cluster::Cluster;
@@ -49,7 +49,7 @@ pub async fn drain(hubspot: &HubSpot, cluster: &Cluster, database: &str, booking
     lease_ends(cluster, database).await?;
     hubspot.simulator.set_limits(Limits::professional());
     hubspot.comes_back();
-    let (before, refused) = (Calls::of(hubspot), too_fast(hubspot));
+    let (before, refused) = (hubspot.simulator.calls().len(), too_fast(hubspot));
     let begun = Instant::now();
     let mut rows = 0;
     for run in 1.. {
@@ -65,7 +65,7 @@ pub async fn drain(hubspot: &HubSpot, cluster: &Cluster, database: &str, booking
         }
     }
     let seconds = begun.elapsed().as_secs_f64();
-    let spent = Calls::of(hubspot).since(&before);
+    let spent = Calls::after(hubspot, before);
     let refused = too_fast(hubspot) - refused;
 
     hubspot.simulator.clear_faults();
@@ -85,33 +85,32 @@ pub async fn drain(hubspot: &HubSpot, cluster: &Cluster, database: &str, booking
 }
 
 /// The least time in which HubSpot's limit lets so many calls through: the first of each window at once.
-fn least_seconds(calls: u64) -> f64 {
-    (calls.saturating_sub(1) / u64::from(CALLS)) as f64 * WINDOW_SECONDS
+fn least_seconds(calls: usize) -> f64 {
+    (calls.saturating_sub(1) / CALLS as usize) as f64 * WINDOW_SECONDS
 }
 
 /// Calls that arrived.
 struct Calls {
-    all: u64,
+    all: usize,
     /// Those that count as calls of the app: all but those about associations.
-    of_app: u64,
-    /// Those that write rows.
-    writes: u64,
+    of_app: usize,
+    /// Those that wrote rows, and whose answer said so.
+    writes: usize,
 }
 
 impl Calls {
-    fn of(hubspot: &HubSpot) -> Calls {
-        let counts: BTreeMap<String, u64> = hubspot.simulator.request_counts();
-        let sum = |wanted: fn(&str) -> bool| counts.iter().filter(|(kind, _)| wanted(kind)).map(|(_, n)| n).sum();
+    /// Those after the first so many.
+    fn after(hubspot: &HubSpot, first: usize) -> Calls {
+        let calls = hubspot.simulator.calls().split_off(first);
+        let is_write = |call: &&Call| {
+            let is_answered = call.status.is_some_and(|status| (200..300).contains(&status));
+            is_answered && (call.kind.ends_with("/batch/upsert") || call.kind.ends_with("/batch/update"))
+        };
         Calls {
-            all: sum(|_| true),
-            of_app: sum(|kind| !kind.contains("/associations/")),
-            writes: sum(|kind| kind.ends_with("/batch/upsert") || kind.ends_with("/batch/update")),
+            all: calls.len(),
+            of_app: calls.iter().filter(|call| !call.kind.contains("/associations/")).count(),
+            writes: calls.iter().filter(is_write).count(),
         }
-    }
-
-    fn since(&self, before: &Calls) -> Calls {
-        let Calls { all, of_app, writes } = self;
-        Calls { all: all - before.all, of_app: of_app - before.of_app, writes: writes - before.writes }
     }
 }
 

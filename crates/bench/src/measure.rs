@@ -31,7 +31,7 @@ pub const DEADLOCKS: Metric = "deadlocks";
 /// Trips: requests that were not carried out because of others, in the whole round.
 pub const FAILED: Metric = "failed_requests";
 
-/// Backlog: rows that HubSpot has after a call that writes, for each such call.
+/// Backlog: rows that were written, for each call whose answer said that it wrote some.
 pub const ROWS_PER_WRITE: Metric = "rows_per_write_call";
 /// Backlog: calls of every sort for a booking, those included that failed.
 pub const CALLS_PER_BOOKING: Metric = "hubspot_calls_per_booking";

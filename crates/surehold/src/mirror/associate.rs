@@ -19,15 +19,16 @@ enum End {
     Session,
 }
 
-/// Associates all bookings that wait for it. Says how many associations were made or ended.
-pub(super) async fn associate(calls: &Calls<'_>) -> Result<u64, MirrorError> {
+/// Associates bookings that wait for it, while there are at least so many of them for a call. Says how many associations
+/// were made or ended.
+pub(super) async fn associate(calls: &Calls<'_>, least: usize) -> Result<u64, MirrorError> {
     let mut changed = 0;
     let mut after = Uuid::nil();
     loop {
         let client = calls.mirror.store.read().await?;
         let page = rows::loose(&client, calls.org.id, true, after, READ_MAX).await?;
         drop(client);
-        let Some(last) = page.last() else { return Ok(changed) };
+        let Some(last) = page.last().filter(|_| page.len() >= least) else { return Ok(changed) };
         after = last.id;
         changed += associate_page(calls, page).await?;
     }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::batches::Batches;
@@ -12,6 +13,7 @@ use super::calls::Calls;
 use super::push::{Done, push};
 use super::{Counts, Mirror, MirrorError, SyncReport, associate};
 use crate::hubspot::Object;
+use crate::hubspot::associations::READ_MAX;
 use crate::store::mirror::{changes, status, syncs};
 use crate::store::orgs::OrgRow;
 
@@ -83,7 +85,7 @@ pub(super) async fn run(
     notice(calls).await?;
     progress.found(waiting(calls).await?.saturating_sub(left));
     is_more |= push_all(calls, report, progress).await?;
-    report.associations += associate::associate(calls).await?;
+    report.associations += associate::associate(calls, 1).await?;
     // What was bought while we pushed changed balances, and has to be pushed, too.
     for _ in 1..ROUNDS_MAX {
         if !is_more {
@@ -110,8 +112,51 @@ async fn waiting(calls: &Calls<'_>) -> Result<u64, MirrorError> {
 async fn push_all(calls: &Calls<'_>, report: &mut SyncReport, progress: &dyn Progress) -> Result<bool, MirrorError> {
     let is_more = push_kind(calls, Object::Contact, report, progress).await?;
     push_kind(calls, Object::Session, report, progress).await?;
-    push_kind(calls, Object::Booking, report, progress).await?;
+    push_bookings(calls, report, progress).await?;
     Ok(is_more)
+}
+
+/// Pushes bookings, and has them belong to their contacts and sessions as soon as there are enough of them for a full
+/// call: calls about associations have a limit of their own, and would use it alone otherwise.
+async fn push_bookings(calls: &Calls<'_>, report: &mut SyncReport, progress: &dyn Progress) -> Result<(), MirrorError> {
+    let (rows, mut pushed) = watch::channel(0);
+    let counted = &mut *report;
+    let push = async move {
+        let counting = Counting { progress, rows };
+        push_kind(calls, Object::Booking, counted, &counting).await
+    };
+    let associate = async {
+        let (mut associations, mut enough) = (0, 0);
+        loop {
+            enough += READ_MAX as u64;
+            if pushed.wait_for(|rows| *rows >= enough).await.is_err() {
+                // All are pushed, and the rest fills no call.
+                return Ok::<_, MirrorError>(associations);
+            }
+            associations += associate::associate(calls, READ_MAX).await?;
+        }
+    };
+    let (pushed, associated) = tokio::join!(push, associate);
+    pushed?;
+    report.associations += associated?;
+    Ok(())
+}
+
+/// Counts rows that are done.
+struct Counting<'a> {
+    progress: &'a dyn Progress,
+    rows: watch::Sender<u64>,
+}
+
+impl Progress for Counting<'_> {
+    fn found(&self, rows: u64) {
+        self.progress.found(rows);
+    }
+
+    fn done(&self, rows: u64) {
+        self.progress.done(rows);
+        self.rows.send_modify(|done| *done += rows);
+    }
 }
 
 /// Pushes what waits of one kind. Says whether that makes for more contacts to push.
