@@ -24,10 +24,12 @@ pub enum Contestant {
     PerRequest,
     /// One function call per request.
     Seed,
+    /// The product, which mirrors every second to a HubSpot that answers every call with 503.
+    HubSpotAway,
 }
 
 impl Contestant {
-    /// All of them.
+    /// Those that are compared nearly everywhere.
     pub const ALL: &'static [Contestant] = &[Contestant::Lanes, Contestant::PerRequest, Contestant::Seed];
 
     /// The name in results.
@@ -36,14 +38,16 @@ impl Contestant {
             Contestant::Lanes => "lanes",
             Contestant::PerRequest => "per_request",
             Contestant::Seed => "seed",
+            Contestant::HubSpotAway => "hubspot_away",
         }
     }
 
     fn command(self, url: &str) -> anyhow::Result<Command> {
         let command = match self {
-            Contestant::Lanes | Contestant::PerRequest => {
+            Contestant::Lanes | Contestant::PerRequest | Contestant::HubSpotAway => {
                 let mut command = Command::new(product()?);
-                command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--commit-mode", self.name()]);
+                command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--commit-mode"]);
+                command.arg(if self == Contestant::PerRequest { "per_request" } else { "lanes" });
                 command.args(["--database-url", url]);
                 command
             }

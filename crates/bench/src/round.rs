@@ -91,11 +91,12 @@ impl Stage<'_> {
             self.cluster.copy(world.database, DATABASE).await?;
         }
         let before = bookings_in(self.cluster, database).await?;
-        let hubspot = match workload.kind {
-            Kind::Bookings { is_hubspot_away: true, .. } | Kind::Backlog { .. } => Some(HubSpot::start().await?),
-            _ => None,
+        let is_backlog = matches!(workload.kind, Kind::Backlog { .. });
+        let hubspot = match is_backlog || contestant == Contestant::HubSpotAway {
+            true => Some(HubSpot::start().await?),
+            false => None,
         };
-        if let (Kind::Backlog { .. }, Some(hubspot)) = (workload.kind, &hubspot) {
+        if let Some(hubspot) = hubspot.as_ref().filter(|_| is_backlog) {
             backlog::prepare(hubspot, &self.cluster.url(database)).await?;
         }
         let mut flags = Vec::new();
@@ -107,7 +108,7 @@ impl Stage<'_> {
         let server = Server::start(contestant, &self.cluster.url(database), &flags).await?;
         let play = Play { stage: self, world, database, server: &server, contestant, round };
         let (mut figures, acknowledged) = match workload.kind {
-            Kind::Bookings { target, connections, repeats, .. } => play.bookings(target, connections, repeats).await?,
+            Kind::Bookings { target, connections, repeats } => play.bookings(target, connections, repeats).await?,
             Kind::Trips => play.trips().await?,
             Kind::Rush { attempts } => play.rush(attempts).await?,
             Kind::Backlog { bookings } => play.backlog(bookings).await?,
@@ -122,7 +123,7 @@ impl Stage<'_> {
         if after - before != acknowledged {
             anyhow::bail!(Void(format!("{acknowledged} bookings were acknowledged, {} are there", after - before)));
         }
-        if let (Kind::Backlog { .. }, Some(hubspot)) = (workload.kind, &hubspot) {
+        if let Some(hubspot) = hubspot.as_ref().filter(|_| is_backlog) {
             figures = backlog::drain(hubspot, self.cluster, database, acknowledged).await?;
         }
         figures.insert(HOT_UPDATES, hot_share(self.cluster, database).await?);

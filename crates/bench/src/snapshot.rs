@@ -37,8 +37,8 @@ impl Snapshot {
     pub async fn take(cluster: &Cluster, server: &Server, contestant: Contestant) -> anyhow::Result<Snapshot> {
         let client = cluster.connect("postgres").await?;
         let metrics = match contestant {
-            Contestant::Lanes | Contestant::PerRequest => Some(Scrape::of(server.address).await?),
             Contestant::Seed => None,
+            _ => Some(Scrape::of(server.address).await?),
         };
         Ok(Snapshot {
             server_cpu_seconds: proc::tree_cpu_seconds(server.pid)?,

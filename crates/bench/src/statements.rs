@@ -79,7 +79,7 @@ async fn one(cluster: &Cluster, school: &World, contestant: Contestant, time: Du
     let trips = match contestant {
         // Each call of the function is one.
         Contestant::Seed => Some(top),
-        Contestant::Lanes | Contestant::PerRequest => trips_after.map(|after| after - trips_before.unwrap_or(0.0)),
+        _ => trips_after.map(|after| after - trips_before.unwrap_or(0.0)),
     };
     let mut figures = Figures::from([(STATEMENTS, all / bookings as f64)]);
     figures.extend(trips.map(|trips| (ROUND_TRIPS, trips / bookings as f64)));
@@ -89,7 +89,7 @@ async fn one(cluster: &Cluster, school: &World, contestant: Contestant, time: Du
 async fn round_trips(server: &Server, contestant: Contestant) -> anyhow::Result<Option<f64>> {
     match contestant {
         Contestant::Seed => Ok(None),
-        Contestant::Lanes | Contestant::PerRequest => {
+        _ => {
             let scrape = Scrape::of(server.address).await.context("/metrics")?;
             Ok(scrape.sum("surehold_database_round_trips_total"))
         }
