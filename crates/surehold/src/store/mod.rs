@@ -21,6 +21,7 @@ pub mod orgs;
 pub mod payments;
 pub mod pool;
 pub mod provision;
+pub mod readers;
 pub mod rows;
 pub mod session;
 pub mod sessions;

@@ -5,6 +5,7 @@ mod http;
 mod laws;
 mod mirror;
 mod program;
+mod sql_readers;
 mod storm;
 mod storm_trips;
 mod support;
