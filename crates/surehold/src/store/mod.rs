@@ -6,6 +6,7 @@ pub mod connect;
 pub mod constraints;
 pub mod contacts;
 pub mod demo;
+pub mod drop_in;
 pub mod error;
 pub mod experiences;
 pub mod flight;
