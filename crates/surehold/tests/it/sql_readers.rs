@@ -144,6 +144,39 @@ async fn a_reader_of_two_organisations_loses_one_and_then_everything() {
     assert_eq!(count(&reader, students).await, Err(SqlState::INSUFFICIENT_PRIVILEGE));
 }
 
+/// As an operator does it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_program_lets_a_login_read() {
+    let school = School::open().await;
+    Scene::of(&school, "ANN").await;
+    let role = new_role();
+    let reader = async |arguments: &[&str]| {
+        let run = tokio::process::Command::new(env!("CARGO_BIN_EXE_surehold"))
+            .arg("reader")
+            .args(arguments)
+            .env("SUREHOLD_DATABASE_URL", &school.db.url)
+            .output();
+        let output = run.await.expect("the program runs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        (output.status.success(), said)
+    };
+    assert_eq!(reader(&["list"]).await, (true, "Nobody reads with SQL.\n".to_owned()));
+    let (is_done, said) = reader(&["add", &role]).await;
+    assert!(
+        is_done && said.contains("It has no password yet") && said.contains("may read the rows of school"),
+        "{said}"
+    );
+    assert_eq!(count(&logs_in(&school, &role).await, "hubspot_bookings").await, Ok(1));
+    let (_, listed) = reader(&["list"]).await;
+    assert!(listed.contains(&role) && listed.contains("school"), "{listed}");
+    let (is_done, said) = reader(&["remove", &role, "--org", "school"]).await;
+    assert!(is_done && said.contains("reads nothing of school any more"), "{said}");
+    let (is_done, said) = reader(&["remove", &role]).await;
+    assert!(!is_done && said.contains("does not read school"), "{said}");
+    let (is_done, said) = reader(&["add", APP_ROLE]).await;
+    assert!(!is_done && said.contains("can see more than a reader may"), "{said}");
+}
+
 /// A role that can see more than the views is no reader; and one that somebody gave more is named by the doctor.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_role_that_sees_more_is_refused_or_named() {

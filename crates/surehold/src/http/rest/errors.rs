@@ -111,8 +111,12 @@ pub fn denied(kind: &str, name: &str) -> ApiError {
     pg(StatusCode::FORBIDDEN, "42501", format!("permission denied for {kind} {name}"))
 }
 
-/// What PostgreSQL said about a caller's values goes to the caller; anything else is ours to worry about.
+/// What PostgreSQL said about a caller's values goes to the caller; anything else is ours to worry about. A table that
+/// somebody keeps locked (a migration, say) is free again soon.
 pub fn of_store(error: &StoreError) -> ApiError {
+    if error.is_lock_timeout() {
+        return ApiError::database_unavailable(Some(error.to_string()));
+    }
     let StoreError::Query(query) = error else { return error.into() };
     let Some(said) = query.as_db_error() else { return error.into() };
     let Some((status, code)) = about_the_request(said.code().code()) else { return error.into() };

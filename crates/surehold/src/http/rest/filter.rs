@@ -71,7 +71,7 @@ pub fn operation(scanner: &mut Scanner<'_>, place: Place) -> Result<Operation, A
             let Some(operator) = operator(name) else {
                 return Err(scanner.unexpected(&format!("unknown single value operator {name}")));
             };
-            let value = value(scanner, place)?;
+            let value = value(scanner, place);
             // In patterns, a star is a percent sign that needs no encoding.
             let is_pattern = matches!(operator, Operator::Like | Operator::ILike);
             Test::Compare(operator, if is_pattern { value.replace('*', "%") } else { value })
@@ -102,15 +102,15 @@ fn operator(name: &str) -> Option<Operator> {
     })
 }
 
-fn value(scanner: &mut Scanner<'_>, place: Place) -> Result<String, ApiError> {
+fn value(scanner: &mut Scanner<'_>, place: Place) -> String {
     match place {
-        Place::Parameter => Ok(scanner.until(&[]).to_owned()),
+        Place::Parameter => scanner.until(&[]).to_owned(),
         Place::Logic => scanner.item(),
     }
 }
 
 fn constant(scanner: &mut Scanner<'_>, place: Place) -> Result<Is, ApiError> {
-    let value = value(scanner, place)?;
+    let value = value(scanner, place);
     Ok(match value.to_ascii_lowercase().as_str() {
         "null" => Is::Null,
         "not_null" => Is::NotNull,

@@ -74,12 +74,17 @@ impl<'t> Scanner<'t> {
         Err(self.unexpected("unexpected end of input, expecting \"\\\"\""))
     }
 
-    /// A value of a list: quoted, or everything up to `,` or `)`.
-    pub fn item(&mut self) -> Result<String, ApiError> {
-        match self.quoted()? {
-            Some(value) => Ok(value),
-            None => Ok(self.until(&[',', ')']).to_owned()),
+    /// A value of a list: quoted, or everything up to `,` or `)`. A quote that does not stand around the whole value is
+    /// a character of it: supabase-js sends a lone one as it is.
+    pub fn item(&mut self) -> String {
+        let start = self.at;
+        if let Ok(Some(value)) = self.quoted()
+            && matches!(self.peek(), None | Some(',' | ')'))
+        {
+            return value;
         }
+        self.at = start;
+        self.until(&[',', ')']).to_owned()
     }
 
     /// `(a,"b,c")`. An empty pair of parentheses holds no value.
@@ -90,7 +95,7 @@ impl<'t> Scanner<'t> {
         }
         let mut values = Vec::new();
         loop {
-            values.push(self.item()?);
+            values.push(self.item());
             if self.skip(")") {
                 return Ok(values);
             }

@@ -77,9 +77,9 @@ async fn hanging_reads_do_not_hold_bookings_up() {
         somebody.batch_execute("ROLLBACK").await.unwrap();
     };
     let (answers, ()) = tokio::join!(hanging, booking);
-    // Those at the front got their rows, or gave up waiting for the lock; the others were told to come again, or came to it.
+    // Those at the front got their rows at last; who waited for too long was told to come again.
     for answer in &answers {
-        assert!([200, 500, 503].contains(&answer.status), "{answer:?}");
+        assert!([200, 503].contains(&answer.status), "{answer:?}");
     }
     assert_eq!(api.found("bookings").await.len(), 1);
 }

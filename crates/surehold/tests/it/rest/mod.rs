@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod limits;
+mod official_client;
 mod operators;
 mod pages;
 mod plans;

@@ -39,6 +39,8 @@ async fn every_operator_finds_its_rows() {
         ("cs_credits=lte.2", "ANN BEN"),
         ("cs_credits=gt.1&cs_credits=lt.4", "BEN CAT"),
         ("cs_credits=in.(1,4)", "ANN DAN"),
+        // A lone quote is a character like any other.
+        ("student_id=in.(\",\"BEN\",\"C\"AT)", "BEN"),
         ("cs_credits=in.()", ""),
         (long.as_str(), "CAT"),
         ("cs_credits=not.in.(1,4)", "BEN CAT"),

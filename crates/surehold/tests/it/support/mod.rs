@@ -9,6 +9,7 @@ pub mod experiences;
 pub mod gate;
 pub mod marketplace;
 pub mod marketplace_api;
+pub mod node;
 
 pub mod portal;
 pub mod scene;
