@@ -47,25 +47,20 @@ pub fn is_rest(path: &str) -> bool {
     path.starts_with("/rest/")
 }
 
-/// An error with a code of PostgREST or PostgreSQL.
-pub fn pg(status: StatusCode, code: &'static str, message: impl Into<String>) -> ApiError {
-    ApiError::new(status, code, message)
-}
-
 /// 400 about text that cannot be understood, with the place: `column` counts characters from 1.
 pub fn parse(what: &str, text: &str, column: usize, problem: impl Into<String>) -> ApiError {
     let message = format!("\"failed to parse {what} ({text})\" (line 1, column {column})");
-    pg(StatusCode::BAD_REQUEST, "PGRST100", message).with_details(Value::String(problem.into()))
+    ApiError::new(StatusCode::BAD_REQUEST, "PGRST100", message).with_details(Value::String(problem.into()))
 }
 
 /// 400: no such column.
 pub fn no_column(view: &str, name: &str) -> ApiError {
-    pg(StatusCode::BAD_REQUEST, "42703", format!("column {view}.{name} does not exist"))
+    ApiError::new(StatusCode::BAD_REQUEST, "42703", format!("column {view}.{name} does not exist"))
 }
 
 /// 404: no such view; `nearest` is what may have been meant.
 pub fn no_view(schema: &str, name: &str, nearest: Option<&str>) -> ApiError {
-    let error = pg(
+    let error = ApiError::new(
         StatusCode::NOT_FOUND,
         "PGRST205",
         format!("Could not find the table '{schema}.{name}' in the schema cache"),
@@ -78,37 +73,37 @@ pub fn no_view(schema: &str, name: &str, nearest: Option<&str>) -> ApiError {
 
 /// 406: no such schema.
 pub fn no_schema(name: &str) -> ApiError {
-    pg(StatusCode::NOT_ACCEPTABLE, "PGRST106", format!("Invalid schema: {name}"))
+    ApiError::new(StatusCode::NOT_ACCEPTABLE, "PGRST106", format!("Invalid schema: {name}"))
         .with_hint(format!("Only the following schemas are exposed: {}", SCHEMAS.join(", ")))
 }
 
 /// 406: one row was asked for, and so many were found.
 pub fn not_single(count: i64) -> ApiError {
-    pg(StatusCode::NOT_ACCEPTABLE, "PGRST116", "Cannot coerce the result to a single JSON object")
+    ApiError::new(StatusCode::NOT_ACCEPTABLE, "PGRST116", "Cannot coerce the result to a single JSON object")
         .with_details(Value::String(format!("The result contains {count} rows")))
 }
 
 /// 416: rows that cannot be.
 pub fn range(problem: impl Into<String>) -> ApiError {
-    pg(StatusCode::RANGE_NOT_SATISFIABLE, "PGRST103", "Requested range not satisfiable")
+    ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, "PGRST103", "Requested range not satisfiable")
         .with_details(Value::String(problem.into()))
 }
 
 /// 401: nobody reads without a key.
 pub fn anonymous() -> ApiError {
-    pg(StatusCode::UNAUTHORIZED, "PGRST302", "Anonymous access is disabled")
+    ApiError::new(StatusCode::UNAUTHORIZED, "PGRST302", "Anonymous access is disabled")
         .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }
 
 /// 401: a key or token that is not good.
 pub fn wrong_credential(error: ApiError) -> ApiError {
-    pg(StatusCode::UNAUTHORIZED, "PGRST301", error.sentence)
+    ApiError::new(StatusCode::UNAUTHORIZED, "PGRST301", error.sentence)
         .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""))
 }
 
 /// 403: a student's or a traveller's token.
 pub fn denied(kind: &str, name: &str) -> ApiError {
-    pg(StatusCode::FORBIDDEN, "42501", format!("permission denied for {kind} {name}"))
+    ApiError::new(StatusCode::FORBIDDEN, "42501", format!("permission denied for {kind} {name}"))
 }
 
 /// What PostgreSQL said about a caller's values goes to the caller; anything else is ours to worry about. A table that
@@ -120,7 +115,7 @@ pub fn of_store(error: &StoreError) -> ApiError {
     let StoreError::Query(query) = error else { return error.into() };
     let Some(said) = query.as_db_error() else { return error.into() };
     let Some((status, code)) = about_the_request(said.code().code()) else { return error.into() };
-    let answer = pg(status, code, said.message());
+    let answer = ApiError::new(status, code, said.message());
     let answer = match said.detail() {
         Some(detail) => answer.with_details(Value::String(detail.to_owned())),
         None => answer,

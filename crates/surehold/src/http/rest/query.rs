@@ -35,7 +35,7 @@ pub fn parse(
     let pairs: Vec<(String, String)> = form_urlencoded::parse(text.as_bytes()).into_owned().collect();
     if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
         let message = "invalid byte sequence for encoding \"UTF8\": 0x00";
-        return Err(errors::pg(StatusCode::BAD_REQUEST, "22021", message));
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, "22021", message));
     }
     // Of a parameter that comes twice the last one counts; filters all count.
     let last = |wanted: &str| pairs.iter().rev().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
@@ -70,7 +70,7 @@ fn filter_of(view: &View, name: &str, value: &str) -> Result<Condition, ApiError
         Some((embedded, _)) if view.column(name).is_none() => {
             let message = format!("'{embedded}' is not an embedded resource in this request");
             let hint = format!("Verify that '{embedded}' is included in the 'select' query parameter.");
-            Err(errors::pg(StatusCode::BAD_REQUEST, "PGRST108", message).with_hint(hint))
+            Err(ApiError::new(StatusCode::BAD_REQUEST, "PGRST108", message).with_hint(hint))
         }
         _ => filter::parse(view, name.trim_matches('"'), value),
     }

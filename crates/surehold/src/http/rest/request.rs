@@ -83,7 +83,7 @@ pub fn form(headers: &HeaderMap) -> Result<Form, ApiError> {
         }
     }
     let message = format!("None of these media types are available: {}", kinds.collect::<Vec<_>>().join(", "));
-    Err(errors::pg(StatusCode::NOT_ACCEPTABLE, "PGRST107", message))
+    Err(ApiError::new(StatusCode::NOT_ACCEPTABLE, "PGRST107", message))
 }
 
 /// Whether `Prefer` asks for the number of all rows. Estimates are answered exactly.

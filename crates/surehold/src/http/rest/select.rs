@@ -55,7 +55,7 @@ fn one(schema: &str, view: &View, text: &str, item: &str, column: usize) -> Resu
     let wrong = |problem: &str| Err(errors::parse("select parameter", text, column, problem));
     if let Some((before, inside)) = item.split_once('(') {
         if inside.starts_with(')') {
-            let error = errors::pg(StatusCode::BAD_REQUEST, "PGRST123", "Use of aggregate functions is not allowed");
+            let error = ApiError::new(StatusCode::BAD_REQUEST, "PGRST123", "Use of aggregate functions is not allowed");
             return Err(error);
         }
         return Err(no_relationship(schema, view, before));
@@ -91,5 +91,5 @@ fn no_relationship(schema: &str, view: &View, target: &str) -> ApiError {
         ),
     );
     let message = format!("Could not find a relationship between '{from}' and '{target}' in the schema cache");
-    errors::pg(StatusCode::BAD_REQUEST, "PGRST200", message).with_details(Value::String(details))
+    ApiError::new(StatusCode::BAD_REQUEST, "PGRST200", message).with_details(Value::String(details))
 }

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::request::Caller;
-use super::{errors, query, rpc};
+use super::{query, rpc};
 use crate::http::app::App;
 use crate::http::error::ApiError;
 
@@ -29,5 +29,5 @@ async fn refused(app: &Arc<App>, request: Request) -> Result<Response, ApiError>
     }
     // The code of a statement that may not write, which is what callers of a read-only replica know.
     let message = format!("{} is read-only here", view.name);
-    Err(errors::pg(StatusCode::METHOD_NOT_ALLOWED, "25006", message).with_hint(rpc::instead_of_writing(view.name)))
+    Err(ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "25006", message).with_hint(rpc::instead_of_writing(view.name)))
 }

@@ -84,6 +84,37 @@ async fn hanging_reads_do_not_hold_bookings_up() {
     assert_eq!(api.found("bookings").await.len(), 1);
 }
 
+/// A caller of ever new shapes fills no server's memory with statements.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn few_statements_are_kept() {
+    let api = Api::open().await;
+    for n in 0..150 {
+        let filters = vec!["id=is.null"; n % 50].join("&");
+        let order = if n < 50 {
+            ""
+        } else if n < 100 {
+            "&order=id"
+        } else {
+            "&order=id.desc"
+        };
+        api.rest(&format!("trips?{filters}{order}")).await.is(200);
+    }
+    // One caller after the other is served by the same connection.
+    let client = api.school.store.caller().await.unwrap();
+    let kept: i64 = client.query_one("SELECT count(*) FROM pg_prepared_statements", &[]).await.unwrap().get(0);
+    assert!((10..=64).contains(&kept), "{kept}");
+    // The same shape with other values is the same statement.
+    drop(client);
+    for n in 0..20 {
+        api.rest(&format!("trips?select=a{n}:id&status=eq.s{n}&or=(status.in.(a,b{n}),total.gt.{n})&limit={n}"))
+            .await
+            .is(200);
+    }
+    let client = api.school.store.caller().await.unwrap();
+    let after: i64 = client.query_one("SELECT count(*) FROM pg_prepared_statements", &[]).await.unwrap().get(0);
+    assert!(after <= kept + 2, "{kept}, then {after}");
+}
+
 /// The connections for callers cannot write, whatever a statement says.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn their_connections_are_read_only() {

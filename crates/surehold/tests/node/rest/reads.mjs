@@ -1,9 +1,9 @@
 // Reads of every kind, as the seeds' programs make them, with the client that they use.
 import assert from 'node:assert/strict';
-import { createClient } from '@supabase/supabase-js';
 import { take } from '../../../../simulators/tests/node/steps.mjs';
 
-const { SUREHOLD_URL, SERVICE_KEY, STUDENT_TOKEN } = process.env;
+const { CLIENT, SUREHOLD_URL, SERVICE_KEY, STUDENT_TOKEN } = process.env;
+const { createClient } = await import(CLIENT);
 const scene = JSON.parse(process.env.SCENE);
 const client = (key, options = {}) =>
   createClient(SUREHOLD_URL, key, { auth: { persistSession: false, autoRefreshToken: false }, ...options });
