@@ -86,6 +86,14 @@ pub struct ServerOptions {
     #[arg(long, env = "SUREHOLD_READ_CONNECTIONS", default_value = "8", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub read_connections: u16,
 
+    /// Rows of one answer of the REST routes (/rest/v1/…), whatever a caller asks for.
+    #[arg(long, env = "SUREHOLD_REST_ROWS_MAX", default_value = "1000", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rest_rows_max: u32,
+
+    /// Seconds that a read of the REST routes may take in the database.
+    #[arg(long, env = "SUREHOLD_REST_TIMEOUT", default_value = "5", value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=300))]
+    pub rest_timeout: u16,
+
     /// Requests to students' routes per minute and address; 0 for no limit. API keys are not limited.
     #[arg(long, env = "SUREHOLD_RATE_LIMIT_ADDRESS", default_value = "300", value_name = "N")]
     pub rate_limit_address: u32,
@@ -214,6 +222,7 @@ impl ServerOptions {
         StoreOptions {
             read_connections: usize::from(self.read_connections),
             command_connections: usize::from(self.command_connections),
+            caller_timeout: Duration::from_secs(u64::from(self.rest_timeout)),
             ..common.store(url)
         }
     }

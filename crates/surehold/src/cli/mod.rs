@@ -10,6 +10,7 @@ mod migrate;
 mod org;
 mod output;
 pub(crate) mod progress;
+mod reader;
 mod reconcile;
 mod serve;
 mod server;
@@ -73,6 +74,9 @@ enum Command {
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Let logins of other programs read with SQL: an organisation's views, and no more.
+    #[command(subcommand)]
+    Reader(reader::ReaderCommand),
     /// Make and list organisations.
     #[command(subcommand)]
     Org(org::OrgCommand),
@@ -116,6 +120,7 @@ impl Command {
             Command::Storm(args) => storm::run(args).await,
             Command::Import(command) => import::run(command).await,
             Command::Key(command) => key::run(command).await,
+            Command::Reader(command) => reader::run(command).await,
             Command::Org(command) => org::run(command).await,
         }
     }
@@ -131,6 +136,7 @@ impl Command {
             Command::Storm(_) => None,
             Command::Import(command) => Some(command.common()),
             Command::Key(command) => Some(command.common()),
+            Command::Reader(command) => Some(command.common()),
             Command::Org(command) => Some(command.common()),
         }
     }

@@ -133,6 +133,11 @@ async fn key_owner(app: &App, role: Role, id: Uuid, secret: &str) -> Result<Opti
     Ok(app.directory.org(key.org_id).await?)
 }
 
+/// Whether a request brings any credential, good or not.
+pub fn has_credential(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::AUTHORIZATION) || headers.contains_key("apikey")
+}
+
 /// The text of `Authorization: Bearer …`, or of `apikey`.
 fn credential_text(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let wrong = || ApiError::unauthenticated(WRONG_CREDENTIAL);

@@ -34,8 +34,10 @@ pub struct ApiError {
     pub code: &'static str,
     /// One sentence for people.
     pub sentence: String,
-    /// What a program may want to know.
-    pub details: Option<Value>,
+    /// What a program may want to know. Boxed: every handler's result has room for it.
+    pub details: Option<Box<Value>>,
+    /// What a caller of the REST routes may do about it; other bodies have no place for it.
+    pub hint: Option<Arc<str>>,
     /// Headers that the answer carries besides the usual ones.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// What happened really; logged, never sent.
@@ -76,6 +78,7 @@ impl ApiError {
             code,
             sentence: sentence.into(),
             details: None,
+            hint: None,
             headers: Vec::new(),
             cause: None,
             is_transaction_failure: false,
@@ -156,7 +159,13 @@ impl ApiError {
 
     /// The same with details.
     pub fn with_details(mut self, details: Value) -> ApiError {
-        self.details = Some(details);
+        self.details = Some(Box::new(details));
+        self
+    }
+
+    /// The same with a hint.
+    pub fn with_hint(mut self, hint: impl Into<Arc<str>>) -> ApiError {
+        self.hint = Some(hint.into());
         self
     }
 
@@ -183,7 +192,7 @@ impl ApiError {
             } else {
                 self.code
             }),
-            details: self.details.clone(),
+            details: self.details.as_deref().cloned(),
             request_id: request_id.to_owned(),
         }
     }

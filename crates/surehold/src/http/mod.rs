@@ -24,6 +24,7 @@ mod openapi;
 mod options;
 mod page;
 mod reply;
+mod rest;
 mod routes;
 mod session_json;
 mod student;

@@ -15,8 +15,10 @@ use uuid::Uuid;
 
 use super::error::ApiError;
 use super::metrics;
+use super::rest::errors::{self, RestError};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 const REQUEST_ID_LENGTH_MAX: usize = 128;
 
 /// Wraps a request from its first byte to its answer.
@@ -27,13 +29,15 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
     request.headers_mut().insert(X_REQUEST_ID, header_value.clone());
     let method = metrics::method_label(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
+    // By the path: also what no route takes is answered in the words of its neighbours.
+    let is_rest = errors::is_rest(request.uri().path());
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
 
     let span = tracing::info_span!("request", id = %id);
     let mut response = next.run(request).instrument(span.clone()).await;
     let error = response.extensions_mut().remove::<ApiError>();
     if let Some(error) = &error {
-        response = with_body(response, error, route, &id);
+        response = if is_rest { with_rest_body(response, error) } else { with_body(response, error, route, &id) };
     }
     // Answers are about one moment and one caller.
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -51,6 +55,18 @@ fn with_body(response: Response, error: &ApiError, route: &str, id: &str) -> Res
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Response::from_parts(parts, Json(error.body(route, id)).into_response().into_body())
+}
+
+/// The same in PostgREST's words.
+fn with_rest_body(response: Response, error: &ApiError) -> Response {
+    let (mut parts, _) = response.into_parts();
+    let body = RestError::of(error);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    if let Ok(code) = HeaderValue::from_str(&format!("PostgREST; error={}", body.code)) {
+        parts.headers.insert(PROXY_STATUS, code);
+    }
+    Response::from_parts(parts, Json(body).into_response().into_body())
 }
 
 /// One line for each request; of a failure of ours it says what the caller is not told.

@@ -41,11 +41,12 @@ wait for it.";
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(title = "Surehold"),
-    components(schemas(super::error::ErrorBody)),
+    components(schemas(super::error::ErrorBody, super::rest::errors::RestError)),
     tags(
         (name = "students", description = "Log in, find exams, book, cancel"),
         (name = "discussions", description = "The same for mock discussions"),
         (name = "trips", description = "Find experiences, check out a trip, pay, cancel; and what Stripe calls"),
+        (name = "rest", description = "For callers that come with supabase-js: PostgREST's routes, statuses and errors"),
         (name = "hubspot", description = "The mirror: what HubSpot and schedulers call, how it stands, what is parked"),
         (name = "admin", description = "Sessions, contacts, credits, refunds and the audit log; with an admin key"),
         (name = "health", description = "For operators of the server"),

@@ -36,6 +36,8 @@ pub struct HttpOptions {
     pub jwt_secrets: JwtSecrets,
     /// How long a checkout can be paid, in seconds. Stripe takes nothing below 30 minutes.
     pub pay_seconds: i64,
+    /// Rows of one answer of the REST routes.
+    pub rest_rows_max: i64,
 }
 
 impl Default for HttpOptions {
@@ -53,6 +55,7 @@ impl Default for HttpOptions {
             mirror: MirrorOptions::default(),
             jwt_secrets: JwtSecrets::default(),
             pay_seconds: 35 * 60,
+            rest_rows_max: 1000,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -19,6 +19,8 @@ use super::app::App;
 use super::error::ApiError;
 use super::hubspot::{cron, status as mirror_status, webhook as hubspot_webhook};
 use super::observe::{PanicAnswer, observe};
+use super::rest::errors::is_rest;
+use super::rest::{read, write};
 use super::student::{batch_cancel, book, bookings, credits, login, sessions};
 use super::trips::{catalogue, checkout, create_booking, give_up, webhook};
 use super::{health, metrics, openapi};
@@ -78,6 +80,13 @@ fn trips() -> Routes {
         .routes(routes!(webhook::webhook_stripe))
         // POST /functions/v1/webhook-stripe/{org}
         .routes(routes!(webhook::webhook_stripe_of_org))
+}
+
+/// Callers that come with supabase-js: an API key.
+fn callers() -> Routes {
+    OpenApiRouter::new()
+        // GET /rest/v1/{view}
+        .routes(routes!(read::rest_rows))
 }
 
 /// Staff: an admin key.
@@ -172,6 +181,7 @@ fn all() -> Routes {
         .merge(students())
         .merge(discussions())
         .merge(trips())
+        .merge(callers())
         .merge(admin())
         .merge(experiences())
         .merge(mirror())
@@ -207,7 +217,10 @@ async fn no_such_route(State(_): State<Arc<App>>) -> Response {
     ApiError::not_found("ROUTE_NOT_FOUND", "There is no such route. See /docs for those there are.").into_response()
 }
 
-async fn no_such_method() -> Response {
+async fn no_such_method(app: State<Arc<App>>, request: Request) -> Response {
+    if is_rest(request.uri().path()) {
+        return write::no_such_method(app, request).await;
+    }
     let sentence = "This route does not have this method. The header Allow names those it has; see /docs.";
     ApiError::new(axum::http::StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", sentence).into_response()
 }

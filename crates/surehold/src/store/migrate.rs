@@ -45,7 +45,23 @@ const PRIVILEGES: &[(&str, &str)] = &[
     ("hubspot_credits", "SELECT, INSERT, UPDATE"),
     ("hubspot_credit_changes", "SELECT, INSERT, UPDATE"),
     ("import_rows", "SELECT, INSERT, UPDATE"),
+    ("sql_readers", "SELECT"),
     (HISTORY, "SELECT"),
+];
+
+/// The schema of the views that the REST routes read.
+const DROP_IN: &str = "drop_in";
+
+/// The views there that the app role may read.
+const VIEWS: &[&str] = &[
+    "hubspot_contact_credits",
+    "hubspot_mock_exams",
+    "hubspot_bookings",
+    "experience_slots",
+    "bookings",
+    "trips",
+    "payments",
+    "audit_logs",
 ];
 
 /// What a migration did.
@@ -256,6 +272,10 @@ async fn grant_privileges(client: &mut Client, app_role: &str) -> Result<(), Sto
         sql +=
             &format!("REVOKE ALL ON {schema}.{table} FROM {role}; GRANT {privileges} ON {schema}.{table} TO {role};");
     }
+    sql += &format!("GRANT USAGE ON SCHEMA {DROP_IN} TO {role};");
+    for view in VIEWS {
+        sql += &format!("REVOKE ALL ON {DROP_IN}.{view} FROM {role}; GRANT SELECT ON {DROP_IN}.{view} TO {role};");
+    }
     transaction.batch_execute(&sql).await?;
     transaction.commit().await?;
     Ok(())
@@ -277,6 +297,17 @@ mod tests {
             }
         }
         assert_eq!(tables + 1, PRIVILEGES.len());
+    }
+
+    #[test]
+    fn every_view_of_the_rest_routes_has_its_privileges() {
+        let runner = embedded::migrations::runner();
+        let sql: String = runner.get_migrations().iter().filter_map(|m| m.sql()).collect();
+        let named = |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        let views: Vec<String> = sql.split(&format!("CREATE VIEW {DROP_IN}.")).skip(1).map(named).collect();
+        // The readers' own view is read by their views alone.
+        let expected: Vec<&str> = VIEWS.iter().copied().chain(["readable_orgs"]).collect();
+        assert_eq!(views, expected);
     }
 
     #[test]

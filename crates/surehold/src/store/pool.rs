@@ -1,4 +1,4 @@
-//! Connections. Commands, plain reads and reports have pools of their own, so that none starves another.
+//! Connections. Commands, plain reads, reports and the REST routes have pools of their own, so that none starves another.
 
 use std::time::Duration;
 
@@ -9,6 +9,8 @@ use super::{StoreError, session, tls};
 
 /// Reports at once.
 const REPORT_CONNECTIONS: usize = 2;
+/// Reads of the REST routes at once.
+const CALLER_CONNECTIONS: usize = 4;
 
 /// How to reach the database.
 #[derive(Debug, Clone)]
@@ -21,6 +23,8 @@ pub struct StoreOptions {
     pub read_connections: usize,
     /// Connections for commands: the most transactions that are in flight at once.
     pub command_connections: usize,
+    /// How long a statement of the REST routes may take.
+    pub caller_timeout: Duration,
     /// Accept a database that may lose acknowledged commits (`fsync = off`). Only for tests.
     pub allow_unsafe: bool,
 }
@@ -33,6 +37,7 @@ impl StoreOptions {
             app_role: "surehold_app".to_owned(),
             read_connections: 8,
             command_connections: 16,
+            caller_timeout: Duration::from_secs(5),
             allow_unsafe: false,
         }
     }
@@ -44,6 +49,7 @@ pub struct Store {
     reads: Pool,
     commands: Pool,
     reports: Pool,
+    callers: Pool,
 }
 
 impl Store {
@@ -53,6 +59,7 @@ impl Store {
             reads: pool(options, options.read_connections, Use::Reads)?,
             commands: pool(options, options.command_connections, Use::Commands)?,
             reports: pool(options, REPORT_CONNECTIONS, Use::Reports)?,
+            callers: pool(options, CALLER_CONNECTIONS, Use::Callers)?,
         })
     }
 
@@ -72,11 +79,18 @@ impl Store {
         Ok(self.reports.get().await?)
     }
 
+    /// A connection for reads whose conditions a caller writes: the REST routes. However long they take, students'
+    /// reads and bookings have connections of their own.
+    pub async fn caller(&self) -> Result<Object, StoreError> {
+        Ok(self.callers.get().await?)
+    }
+
     /// Closes all connections.
     pub fn close(&self) {
         self.reads.close();
         self.commands.close();
         self.reports.close();
+        self.callers.close();
     }
 }
 
@@ -85,6 +99,7 @@ enum Use {
     Reads,
     Commands,
     Reports,
+    Callers,
 }
 
 fn pool(options: &StoreOptions, size: usize, purpose: Use) -> Result<Pool, StoreError> {
@@ -103,6 +118,7 @@ fn pool(options: &StoreOptions, size: usize, purpose: Use) -> Result<Pool, Store
         Manager::from_config(config, NoTls, recycling)
     };
     let (role, allow_unsafe) = (options.app_role.clone(), options.allow_unsafe);
+    let caller_timeout = options.caller_timeout;
     Pool::builder(manager)
         .max_size(size)
         .runtime(Runtime::Tokio1)
@@ -119,6 +135,7 @@ fn pool(options: &StoreOptions, size: usize, purpose: Use) -> Result<Pool, Store
                         Use::Reads => {}
                         Use::Commands => session::prepare_for_commands(client).await?,
                         Use::Reports => session::prepare_for_reports(client).await?,
+                        Use::Callers => session::prepare_for_callers(client, caller_timeout).await?,
                     }
                     Ok::<(), StoreError>(())
                 };

@@ -1,5 +1,7 @@
 //! What every connection sets and checks before it is used.
 
+use std::time::Duration;
+
 use tokio_postgres::Client;
 
 use super::StoreError;
@@ -60,6 +62,16 @@ pub const COMMAND_SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SE
 /// Further settings of a connection for reports, which may read a whole table.
 pub async fn prepare_for_reports(client: &Client) -> Result<(), StoreError> {
     client.batch_execute("SET statement_timeout = '60s'").await?;
+    Ok(())
+}
+
+/// Further settings of a connection for callers who say themselves what they read: nothing is written, and nobody waits
+/// for longer than `timeout`.
+pub async fn prepare_for_callers(client: &Client, timeout: Duration) -> Result<(), StoreError> {
+    let timeout = timeout.as_millis();
+    client
+        .batch_execute(&format!("SET default_transaction_read_only = on; SET statement_timeout = '{timeout}ms'"))
+        .await?;
     Ok(())
 }
 

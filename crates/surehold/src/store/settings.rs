@@ -22,6 +22,7 @@ pub struct Setting {
 pub async fn check(client: &Client, app_role: &str) -> Result<Vec<Setting>, StoreError> {
     let mut settings = server(client).await?;
     settings.extend(role(client, app_role).await?);
+    settings.extend(readers(client, app_role).await?);
     Ok(settings)
 }
 
@@ -96,4 +97,26 @@ async fn role(client: &Client, app_role: &str) -> Result<Vec<Setting>, StoreErro
         });
     }
     Ok(settings)
+}
+
+/// SQL readers see views and nothing else, unless somebody gave them more.
+async fn readers(client: &Client, app_role: &str) -> Result<Vec<Setting>, StoreError> {
+    let sql = "SELECT DISTINCT r.role, p.rolsuper OR EXISTS (
+                   SELECT FROM pg_roles a WHERE a.rolname = $1 AND pg_has_role(p.oid, a.oid, 'MEMBER'))
+                   OR EXISTS (SELECT FROM pg_class c WHERE c.relkind IN ('r', 'p')
+                       AND c.relnamespace = (SELECT o.relnamespace FROM pg_class o WHERE o.oid = 'orgs'::regclass)
+                       AND has_table_privilege(p.oid, c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE'))
+               FROM sql_readers r JOIN pg_roles p ON p.rolname = r.role ORDER BY r.role";
+    let rows = client.query(sql, &[&app_role]).await?;
+    rows.iter()
+        .map(|row| {
+            let (role, can): (String, bool) = (row.try_get(0)?, row.try_get(1)?);
+            Ok(Setting {
+                name: format!("SQL reader {role}"),
+                value: if can { "sees tables" } else { "sees its views only" }.to_owned(),
+                ok: !can,
+                advice: "take from it what `surehold reader` did not give: tables hold every organisation's rows",
+            })
+        })
+        .collect()
 }

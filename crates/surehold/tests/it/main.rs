@@ -5,6 +5,8 @@ mod http;
 mod laws;
 mod mirror;
 mod program;
+mod rest;
+mod sql_readers;
 mod storm;
 mod storm_trips;
 mod support;

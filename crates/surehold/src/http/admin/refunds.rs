@@ -246,7 +246,7 @@ async fn refund_item(app: &App, acting: &Acting, item: String, key: &Idempotency
                 refund: None,
                 code: Some(error.code),
                 error: Some(error.sentence),
-                details: error.details,
+                details: error.details.map(|details| *details),
             }
         }
     }

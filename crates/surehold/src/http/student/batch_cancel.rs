@@ -189,7 +189,7 @@ fn failed_item(item: String, error: ApiError) -> ItemResult {
         credits_restored: 0,
         code: Some(error.code),
         error: Some(error.sentence),
-        details: error.details,
+        details: error.details.map(|details| *details),
     }
 }
 

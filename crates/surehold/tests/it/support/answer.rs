@@ -45,8 +45,10 @@ impl Answer {
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
         let answer = Answer { status, headers, body, what: format!("{method} {path}") };
         assert!(answer.header("x-request-id").is_some(), "{answer:?}");
-        if status >= 400 {
-            answer.is_a_proper_failure();
+        match status {
+            400.. if path.starts_with("/rest/") => answer.is_a_proper_failure_of_rest(&method),
+            400.. => answer.is_a_proper_failure(),
+            _ => {}
         }
         if let Err(problem) = contract::check(method.as_str(), &path, status, &answer.body) {
             panic!("{} answered {status}, which the document does not say: {problem}\n{:#}", answer.what, answer.body);
@@ -68,6 +70,23 @@ impl Answer {
         if [429, 503].contains(&self.status) {
             let seconds = self.header("retry-after").and_then(|text| text.parse::<u64>().ok());
             assert!(seconds.is_some_and(|seconds| (1..=60).contains(&seconds)), "{self:?}");
+        }
+    }
+
+    /// The four members of PostgREST's errors.
+    fn is_a_proper_failure_of_rest(&self, method: &Method) {
+        assert_eq!(self.header("content-type"), Some("application/json; charset=utf-8"), "{self:?}");
+        let said = self.header("proxy-status").and_then(|text| text.strip_prefix("PostgREST; error="));
+        if method == Method::HEAD {
+            assert!(said.is_some(), "{self:?}");
+            return;
+        }
+        assert_eq!(said, Some(self.code()), "{self:?}");
+        let members: Vec<&String> = self.body.as_object().expect("an object").keys().collect();
+        assert_eq!(members, ["code", "details", "hint", "message"], "{self:?}");
+        assert!(self.body["message"].as_str().is_some_and(|text| text.len() > 10), "a sentence: {self:?}");
+        for member in ["details", "hint"] {
+            assert!(self.body[member].is_string() || self.body[member].is_null(), "{self:?}");
         }
     }
 

@@ -9,8 +9,10 @@ pub mod experiences;
 pub mod gate;
 pub mod marketplace;
 pub mod marketplace_api;
+pub mod node;
 
 pub mod portal;
+pub mod scene;
 pub mod school;
 pub mod stripe_client;
 
