@@ -116,7 +116,7 @@ impl Calls {
 
 fn too_fast(hubspot: &HubSpot) -> u64 {
     let limits = hubspot.simulator.limits();
-    [limits.calls, limits.searches, limits.associations].iter().map(|window| u64::from(window.refused)).sum()
+    [limits.calls, limits.searches, limits.associations].iter().map(|window| window.refused).sum()
 }
 
 /// Records and associations that are missing or too many: each row has one record with our id of it, and each booking

@@ -9,6 +9,7 @@ mod setup;
 mod status;
 
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde::Serialize;
@@ -20,9 +21,12 @@ use super::server::stop_signal;
 use crate::config::Common;
 use crate::desk::{Desk, DeskOptions};
 use crate::hubspot::{HubSpotArgs, Portals};
-use crate::mirror::{Mirror, MirrorOptions};
+use crate::mirror::{Mirror, MirrorError, MirrorOptions};
 use crate::store::Store;
 use crate::store::orgs::{self, OrgRow};
+
+/// How soon another program's lease is asked for again.
+const BUSY_PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -30,8 +34,8 @@ use crate::store::orgs::{self, OrgRow};
     after_help = "\
 Sends everything that changed since HubSpot last agreed: contacts, sessions, bookings, and what belongs to what. The \
 server does the same by itself, every --hubspot-sync-every; run this to see at once, or from a scheduler of your own. Safe \
-at any time, and any number of times: a repeat never makes a second record. If another program is at it, this one says so \
-and does nothing.\n\n\
+at any time, and any number of times: a repeat never makes a second record. If another program is at it, this one waits for \
+--wait seconds, and then says so and does nothing.\n\n\
 Exit code 0: HubSpot has everything (--check: no drift is left; --setup: everything fits). 1: rows wait, were refused or \
 are parked, drift is left, a property does not fit, another program is at it, or HubSpot did not answer. 2: the command \
 line cannot be understood.\n\n  \
@@ -63,6 +67,9 @@ pub struct SyncArgs {
     /// Only say what would be made.
     #[arg(long, requires = "setup")]
     dry_run: bool,
+    /// How long to wait for another program that is at it, such as the server, in seconds.
+    #[arg(long, env = "SUREHOLD_SYNC_WAIT", value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u16).range(0..=3600))]
+    wait: u16,
     #[command(flatten)]
     which: Which,
     #[command(flatten)]
@@ -145,11 +152,13 @@ async fn sync_on(database: &Database, args: &SyncArgs, portals: Portals) -> anyh
 async fn once(args: &SyncArgs, mirror: &Mirror, orgs: &[OrgRow]) -> anyhow::Result<bool> {
     let mut told = Told::new(args.which.json, args.watch, orgs.len());
     for org in orgs {
-        let done = match &args.pull {
-            Some(what) => pull::pull(mirror, org, *what, &mut told).await,
-            None if args.setup => setup::set_up(mirror, org, args.dry_run, &mut told).await,
-            None if args.check => check::check(mirror, org, args.heal, &mut told).await,
-            None => push::push(mirror, org, &mut told).await,
+        let patient_until = Instant::now() + Duration::from_secs(args.wait.into());
+        let done = loop {
+            match for_org(args, mirror, org, &mut told).await {
+                // The server is done in a moment, unless there is a backlog.
+                Err(error) if is_busy(&error) && Instant::now() < patient_until => tokio::time::sleep(BUSY_PAUSE).await,
+                done => break done,
+            }
         };
         match done {
             Ok(is_well) => told.is_well &= is_well,
@@ -158,6 +167,19 @@ async fn once(args: &SyncArgs, mirror: &Mirror, orgs: &[OrgRow]) -> anyhow::Resu
         }
     }
     told.end()
+}
+
+async fn for_org(args: &SyncArgs, mirror: &Mirror, org: &OrgRow, told: &mut Told) -> anyhow::Result<bool> {
+    match &args.pull {
+        Some(what) => pull::pull(mirror, org, *what, told).await,
+        None if args.setup => setup::set_up(mirror, org, args.dry_run, told).await,
+        None if args.check => check::check(mirror, org, args.heal, told).await,
+        None => push::push(mirror, org, told).await,
+    }
+}
+
+fn is_busy(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(MirrorError::Busy))
 }
 
 fn mirror(store: &Store, portals: Portals) -> Mirror {

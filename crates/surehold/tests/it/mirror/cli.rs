@@ -206,12 +206,18 @@ async fn another_program_at_it_is_said_and_nothing_done() {
         SELECT id, gen_random_uuid(), now() + interval '5 minutes' FROM orgs WHERE slug = 'school'";
     school.api.meddles(lease).await;
 
-    let said = runs(&school, "", 1).await;
+    let said = runs(&school, "--wait 0", 1).await;
     assert!(said.contains("school: another program mirrors this organisation just now"), "{said}");
-    let entries = command(&school, true, "--json").output().await.unwrap();
+    let entries = command(&school, true, "--json --wait 0").output().await.unwrap();
     let entries = json_of(&String::from_utf8_lossy(&entries.stdout));
     assert!(entries[0]["problem"].as_str().is_some_and(|text| text.contains("another program")), "{entries}");
     assert!(school.hubspot.records(CONTACTS).is_empty());
+
+    // One that is done in a moment is waited for.
+    let soon = "UPDATE hubspot_syncs SET lease_until = clock_timestamp() + interval '2 s'";
+    assert_eq!(school.api.meddles(soon).await, 1);
+    runs(&school, "--wait 60", 0).await;
+    assert_eq!(school.hubspot.records(CONTACTS).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
