@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::desk::{CommitMode, DeskOptions};
+use crate::http::Origin;
 use crate::hubspot::HubSpotArgs;
 use crate::private_postgres;
 use crate::store::StoreOptions;
@@ -89,6 +90,11 @@ pub struct ServerOptions {
     /// Rows of one answer of the REST routes (/rest/v1/…), whatever a caller asks for.
     #[arg(long, env = "SUREHOLD_REST_ROWS_MAX", default_value = "1000", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rest_rows_max: u32,
+
+    /// Origins whose pages may call from a browser, with commas: https://app.example.com,http://localhost:5173, or * for
+    /// all; without one, only pages of this server's own address.
+    #[arg(long, env = "SUREHOLD_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
+    pub cors_origins: Vec<Origin>,
 
     /// Seconds that a read of the REST routes may take in the database.
     #[arg(long, env = "SUREHOLD_REST_TIMEOUT", default_value = "5", value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=300))]

@@ -157,6 +157,7 @@ fn http_options(options: &ServerOptions) -> anyhow::Result<http::HttpOptions> {
         hubspot: options.hubspot.portals()?,
         jwt_secrets: http::JwtSecrets::from_environment(options.jwt_secret.clone()),
         pay_seconds: i64::from(options.pay_minutes) * 60,
+        cors_origins: options.cors_origins.clone(),
         rest_rows_max: i64::from(options.rest_rows_max),
         ..http::HttpOptions::default()
     })

@@ -86,6 +86,11 @@ impl FromRequestParts<Arc<App>> for Access {
         {
             app.limits.count_address(parts)?;
             return Ok(Access { org, credential: Credential::User(user_id) });
+        } else if let Some(org) = app.directory.orgs().await?.by_host(host(parts))
+            && app.options.jwt_secrets.is_anonymous(&org.slug, text)
+        {
+            app.limits.count_address(parts)?;
+            return Ok(Access { org, credential: Credential::None });
         }
         app.limits.count_address(parts)?;
         Err(ApiError::unauthenticated(WRONG_CREDENTIAL))

@@ -11,6 +11,8 @@ use uuid::Uuid;
 const VARIABLE: &str = "SUREHOLD_JWT_SECRET";
 /// Supabase's own name for somebody who has logged in.
 const LOGGED_IN: &str = "authenticated";
+/// Supabase's own name for somebody who has not: its key for browsers says so.
+const ANONYMOUS: &str = "anon";
 
 /// The secrets that sign travellers' tokens.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +24,8 @@ pub struct JwtSecrets {
 
 #[derive(Deserialize)]
 struct Claims {
-    sub: Uuid,
+    #[serde(default)]
+    sub: Option<String>,
     #[serde(default)]
     role: Option<String>,
 }
@@ -46,16 +49,26 @@ impl JwtSecrets {
     /// The user of a token, if this organisation's secret signed it, it has not ended and somebody has logged in
     /// with it (Supabase signs its `anon` and `service_role` keys with the same secret).
     pub fn user_of(&self, org_slug: &str, token: &str) -> Option<Uuid> {
+        let claims = self.claims(org_slug, token, &["exp", "sub"])?;
+        claims.role.is_none_or(|role| role == LOGGED_IN).then(|| claims.sub?.parse().ok()).flatten()
+    }
+
+    /// Whether this is the key that pages bring while nobody has logged in, signed by this organisation's secret: it
+    /// says nothing, and opens nothing.
+    pub fn is_anonymous(&self, org_slug: &str, token: &str) -> bool {
+        self.claims(org_slug, token, &["exp"]).is_some_and(|claims| claims.role.as_deref() == Some(ANONYMOUS))
+    }
+
+    fn claims(&self, org_slug: &str, token: &str, required: &[&str]) -> Option<Claims> {
         let variable = org_slug.to_uppercase().replace('-', "_");
         let secret = self.own.get(&variable).or(self.everyone.as_ref())?;
         let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_required_spec_claims(&["exp", "sub"]);
+        validation.set_required_spec_claims(required);
         validation.validate_aud = false;
         validation.validate_nbf = true;
         validation.leeway = 0;
         let key = DecodingKey::from_secret(secret.expose_secret().as_bytes());
-        let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation).ok()?.claims;
-        claims.role.is_none_or(|role| role == LOGGED_IN).then_some(claims.sub)
+        Some(jsonwebtoken::decode::<Claims>(token, &key, &validation).ok()?.claims)
     }
 }
 
@@ -113,6 +126,17 @@ mod tests {
             assert_eq!(secrets().user_of("x", &token), None, "{what}");
         }
         assert_eq!(JwtSecrets::default().user_of("x", &signed(&claims(), Algorithm::HS256, "")), None, "no secret");
+    }
+
+    #[test]
+    fn the_anonymous_key_is_known_and_nothing_else_is_taken_for_it() {
+        let anonymous = json!({ "iss": "supabase", "role": "anon", "exp": 4_000_000_000_u64 });
+        let is_anonymous = |token: String| secrets().is_anonymous("x", &token);
+        assert!(is_anonymous(signed(&anonymous, Algorithm::HS256, SECRET)));
+        assert!(!is_anonymous(signed(&anonymous, Algorithm::HS256, "another")));
+        assert!(!is_anonymous(signed(&claims(), Algorithm::HS256, SECRET)));
+        let over = json!({ "role": "anon", "exp": 1_000 });
+        assert!(!is_anonymous(signed(&over, Algorithm::HS256, SECRET)));
     }
 
     #[test]

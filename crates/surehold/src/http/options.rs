@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cors::Origin;
 use super::jwt::JwtSecrets;
 use crate::hubspot::Portals;
 use crate::mirror::MirrorOptions;
@@ -36,6 +37,8 @@ pub struct HttpOptions {
     pub jwt_secrets: JwtSecrets,
     /// How long a checkout can be paid, in seconds. Stripe takes nothing below 30 minutes.
     pub pay_seconds: i64,
+    /// Origins whose pages may call.
+    pub cors_origins: Vec<Origin>,
     /// Rows of one answer of the REST routes.
     pub rest_rows_max: i64,
 }
@@ -55,6 +58,7 @@ impl Default for HttpOptions {
             mirror: MirrorOptions::default(),
             jwt_secrets: JwtSecrets::default(),
             pay_seconds: 35 * 60,
+            cors_origins: Vec::new(),
             rest_rows_max: 1000,
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
+use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -23,7 +24,7 @@ use super::rest::errors::is_rest;
 use super::rest::{read, write};
 use super::student::{batch_cancel, book, bookings, credits, login, sessions};
 use super::trips::{catalogue, checkout, create_booking, give_up, webhook};
-use super::{health, metrics, openapi};
+use super::{cors, health, metrics, openapi};
 
 type Routes = OpenApiRouter<Arc<App>>;
 
@@ -204,11 +205,13 @@ pub fn router(app: Arc<App>) -> Router {
 /// puts it around a route of its own, so that both are compared on the same footing.
 pub fn with_layers(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
     metrics::install();
+    let cors = cors::layer(&app.options.cors_origins);
     routes
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::disable()) // bodies are counted where they are read
         .layer(CatchPanicLayer::custom(PanicAnswer))
+        .layer(option_layer(cors))
         .layer(middleware::from_fn(observe))
         .with_state(app)
 }

@@ -8,6 +8,7 @@ macro_rules! assert_body {
 }
 
 mod audit;
+mod browsers;
 mod cancelled_sessions;
 mod day;
 mod defects;
