@@ -73,7 +73,7 @@ async fn the_anonymous_key_opens_what_is_open_and_nothing_else() {
     market.api.post("/functions/v1/checkout", json!({})).bearer(&anonymous).await.is(401);
     // As PostgREST has it: somebody who is known, and may not.
     market.api.get("/rest/v1/bookings").bearer(&anonymous).await.is(403);
-    market.api.get("/api/admin/audit").bearer(&anonymous).await.is(401);
+    market.api.get("/api/admin/audit").bearer(&anonymous).await.is(403);
     let forged =
         token(uuid::Uuid::nil(), "another-secret-of-at-least-32-characters", |claims| claims["role"] = json!("anon"));
     market.api.get("/functions/v1/experiences").bearer(&forged).await.is(401);
