@@ -11,6 +11,7 @@ pub mod marketplace;
 pub mod marketplace_api;
 
 pub mod portal;
+pub mod redis_server;
 pub mod school;
 pub mod stripe_client;
 
