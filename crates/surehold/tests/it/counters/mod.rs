@@ -5,6 +5,7 @@ mod foreign;
 mod outages;
 mod serve;
 mod versions;
+mod which;
 
 use std::future::pending;
 use std::time::Duration;
