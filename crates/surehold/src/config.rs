@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::counters::RedisArgs;
 use crate::desk::{CommitMode, DeskOptions};
 use crate::http::Origin;
 use crate::hubspot::HubSpotArgs;
@@ -125,6 +126,10 @@ pub struct ServerOptions {
     /// Where the mirror is.
     #[command(flatten)]
     pub hubspot: HubSpotArgs,
+
+    /// Where counters are kept.
+    #[command(flatten)]
+    pub redis: RedisArgs,
 
     /// Minutes for which a checkout can be paid. Stripe takes 30 at least, and clocks may differ a little.
     #[arg(long, env = "SUREHOLD_PAY_MINUTES", default_value = "35", value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(31..=1_430))]

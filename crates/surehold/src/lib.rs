@@ -7,6 +7,7 @@
 pub mod cashier;
 pub mod cli;
 pub mod config;
+pub mod counters;
 pub mod currency;
 pub mod desk;
 pub mod http;

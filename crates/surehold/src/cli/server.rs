@@ -14,11 +14,12 @@ use tokio::task::JoinSet;
 use super::connections;
 use super::database::Database;
 use crate::config::{Common, ServerOptions};
-use crate::desk::Desk;
+use crate::counters::{CounterOptions, Counters};
+use crate::desk::{ChangedSlots, Desk, DeskOptions};
 use crate::http;
 use crate::hubspot::Portals;
 use crate::store::{Store, orgs};
-use crate::workers::{expired_holds, hubspot, payments, session_cancellation};
+use crate::workers::{counters, expired_holds, hubspot, payments, session_cancellation};
 
 /// How long requests in flight may take to finish once the server was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -37,6 +38,7 @@ pub struct Server {
     http: http::HttpOptions,
     reconcile_every: Duration,
     mirror_every: Duration,
+    counters: Option<Counters>,
 }
 
 impl Server {
@@ -49,6 +51,7 @@ impl Server {
     ) -> anyhow::Result<Server> {
         // Settings that cannot be are said before anything is started.
         let http = http_options(options)?;
+        let counters = counters_of(options)?;
         let listener = listen(&options.listen).await?;
         let address = listener.local_addr()?;
         let database = Database::for_server(common, url, migrate_given).await?;
@@ -59,15 +62,16 @@ impl Server {
                 return Err(error);
             }
         };
-        if let Err(error) = check_portals(&store, &http.hubspot).await {
+        if let Err(error) = check_orgs(&store, &http.hubspot, counters.as_ref()).await {
             store.close();
             database.close().await;
             return Err(error);
         }
-        let desk = Desk::new(store.clone(), options.desk());
+        let changed_slots = counters.as_ref().map(|counters| counters.changed_slots.clone());
+        let desk = Desk::new(store.clone(), DeskOptions { changed_slots, ..options.desk() });
         let reconcile_every = Duration::from_secs(u64::from(options.reconcile_every));
         let mirror_every = options.hubspot.hubspot_sync_every;
-        Ok(Server { listener, address, database, store, desk, http, reconcile_every, mirror_every })
+        Ok(Server { listener, address, database, store, desk, http, reconcile_every, mirror_every, counters })
     }
 
     /// The address for people and for curl on this machine.
@@ -97,7 +101,7 @@ impl Server {
     }
 
     async fn serve(self, stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
-        let Server { listener, database, store, desk, http, reconcile_every, mirror_every, .. } = self;
+        let Server { listener, database, store, desk, http, reconcile_every, mirror_every, counters, .. } = self;
         let app = http::App::new(store.clone(), desk.clone(), http);
         app.warm_up().await;
         let mut workers = JoinSet::new();
@@ -112,6 +116,10 @@ impl Server {
             workers.spawn(hubspot::sync(mirror(), mirror_every, asked(stopped.clone())));
             workers.spawn(hubspot::pull_wanted(mirror(), asked(stopped.clone())));
             workers.spawn(hubspot::measure(mirror(), asked(stopped.clone())));
+        }
+
+        if let Some(kept) = counters {
+            workers.spawn(counters::run(store.clone(), kept, asked(stopped.clone())));
         }
 
         let serving = connections::serve(listener, http::router(app), asked(stopped.clone()));
@@ -163,18 +171,32 @@ fn http_options(options: &ServerOptions) -> anyhow::Result<http::HttpOptions> {
     })
 }
 
-/// Refuses portals that would mirror several organisations into one; warns of those that are for nobody.
-async fn check_portals(store: &Store, portals: &Portals) -> anyhow::Result<()> {
-    if portals.is_empty() {
+/// The counters in Redis, if there are any.
+fn counters_of(options: &ServerOptions) -> anyhow::Result<Option<Counters>> {
+    let redises = options.redis.redises()?;
+    let has_any = !redises.is_empty();
+    let options = CounterOptions::default();
+    Ok(has_any.then(|| Counters { redises, changed_slots: ChangedSlots::default(), options }))
+}
+
+/// Refuses settings that would mix several organisations up, at HubSpot or in Redis; warns of those that are for nobody.
+async fn check_orgs(store: &Store, portals: &Portals, counters: Option<&Counters>) -> anyhow::Result<()> {
+    if portals.is_empty() && counters.is_none() {
         return Ok(());
     }
     let known = orgs::open(&**store.read().await?).await?;
     let slugs: Vec<&str> = known.iter().filter(|org| !org.is_test).map(|org| org.slug.as_str()).collect();
     // On the first start there is none at all: that is said elsewhere.
-    for slug in portals.slugs().filter(|slug| !slugs.is_empty() && !slugs.contains(slug)) {
+    let is_nobodys = |slug: &&str| !slugs.is_empty() && !slugs.contains(slug);
+    for slug in portals.slugs().filter(is_nobodys) {
         tracing::warn!(slug, "a HubSpot portal is set for an organisation that does not exist");
     }
-    portals.check_orgs(&slugs)
+    portals.check_orgs(&slugs)?;
+    let Some(Counters { redises, .. }) = counters else { return Ok(()) };
+    for slug in redises.slugs().filter(is_nobodys) {
+        tracing::warn!(slug, "a Redis is set for an organisation that does not exist");
+    }
+    redises.check_orgs(&slugs)
 }
 
 /// Waits for ^C or SIGTERM and says which it was.

@@ -109,6 +109,7 @@ async fn in_transaction(
             CommitError::NotSent(e) => Fault::from(e),
             CommitError::Unknown(e) => Fault::InDoubt(e.to_string()),
         })?;
+        note_changed(shared, &loaded);
     }
     note_full(shared, &loaded, jobs);
     Ok(results)
@@ -152,6 +153,16 @@ async fn resolve_and_load(
 ) -> Result<Vec<Loaded>, StoreError> {
     resolve(client, plans).await?;
     load(client, plans, locks).await
+}
+
+/// Tells who wants to know which slots were changed.
+fn note_changed(shared: &Shared, committed: &[Loaded]) {
+    if let Some(changed_slots) = &shared.options.changed_slots {
+        changed_slots.note(committed.iter().flat_map(|loaded| {
+            let ids = loaded.ledger.writes().slots.keys();
+            ids.map(|id| (loaded.org_id, *id))
+        }));
+    }
 }
 
 /// Remembers which slots have no seat left.

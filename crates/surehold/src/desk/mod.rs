@@ -10,6 +10,7 @@
 
 mod attempt;
 mod batch;
+mod changed_slots;
 mod error;
 mod expiry;
 mod full_hint;
@@ -23,6 +24,7 @@ use surehold_core::{Command, Outcome, Request};
 use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
+pub use changed_slots::ChangedSlots;
 pub use error::DeskError;
 pub use expiry::expire_hold;
 pub use options::{CommitMode, DeskOptions};

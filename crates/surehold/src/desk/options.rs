@@ -1,5 +1,7 @@
 //! The desk's settings.
 
+use super::ChangedSlots;
+
 /// How commands share transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitMode {
@@ -22,10 +24,19 @@ pub struct DeskOptions {
     pub batch_max: usize,
     /// Transactions in flight at once; the store has as many connections for commands.
     pub flights_max: usize,
+    /// Where slots are noted once their change is committed, if somebody wants to know.
+    pub changed_slots: Option<ChangedSlots>,
 }
 
 impl Default for DeskOptions {
     fn default() -> DeskOptions {
-        DeskOptions { mode: CommitMode::Lanes, lanes: 2, queue_max: 4096, batch_max: 256, flights_max: 16 }
+        DeskOptions {
+            mode: CommitMode::Lanes,
+            lanes: 2,
+            queue_max: 4096,
+            batch_max: 256,
+            flights_max: 16,
+            changed_slots: None,
+        }
     }
 }

@@ -5,6 +5,7 @@ pub mod bookings;
 pub mod connect;
 pub mod constraints;
 pub mod contacts;
+pub mod counters;
 pub mod demo;
 pub mod drop_in;
 pub mod error;

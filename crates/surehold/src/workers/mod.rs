@@ -1,5 +1,6 @@
 //! Work that goes on beside requests. Workers change seats, credits and bookings only through the desk.
 
+pub mod counters;
 pub mod expired_holds;
 pub mod hubspot;
 mod hubspot_metrics;

@@ -1,5 +1,6 @@
 //! The integration tests: one binary, one private PostgreSQL, a database for each test.
 
+mod counters;
 mod desk;
 mod http;
 mod laws;

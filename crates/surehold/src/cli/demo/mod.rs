@@ -52,6 +52,7 @@ pub struct DemoArgs {
 pub async fn run(mut args: DemoArgs) -> anyhow::Result<ExitCode> {
     let till = Till::start(&mut args.server.stripe).await?;
     let crm = Crm::start(&mut args.server).await?;
+    args.server.redis.ignore_shared();
     let prepared = async {
         let server = Server::prepare(&args.common, &args.server, args.common.surehold_database_url(), true).await?;
         match set_up(&server, &args, till.as_ref(), crm.as_ref()).await {

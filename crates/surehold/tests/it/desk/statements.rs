@@ -1,7 +1,8 @@
 //! The desk's statements against the migrated schema.
 
 use surehold::store::{
-    api_keys, bookings, contacts, experiences, journal, load, offerings, orgs, payments, session, sessions, write,
+    api_keys, bookings, contacts, counters, experiences, journal, load, offerings, orgs, payments, session, sessions,
+    write,
 };
 
 use crate::support::{School, TestDatabase};
@@ -13,6 +14,7 @@ async fn every_statement_is_prepared_by_the_server() {
         api_keys::STATEMENTS,
         bookings::STATEMENTS,
         contacts::STATEMENTS,
+        counters::STATEMENTS,
         &experiences::statements(),
         journal::STATEMENTS,
         &offerings::statements(),

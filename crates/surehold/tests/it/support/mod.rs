@@ -12,6 +12,7 @@ pub mod marketplace_api;
 pub mod node;
 
 pub mod portal;
+pub mod redis_server;
 pub mod scene;
 pub mod school;
 pub mod stripe_client;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp};
-use surehold::desk::{CommitMode, Desk, DeskError, DeskOptions};
+use surehold::desk::{ChangedSlots, CommitMode, Desk, DeskError, DeskOptions};
 use surehold::store::provision::{NewOrg, create_org};
 use surehold::store::{Store, StoreOptions};
 use surehold_core::command::*;
@@ -71,6 +71,12 @@ impl School {
     /// A second server process on the same database: its own pools, its own desk.
     pub fn second_server(&self) -> Desk {
         server_at(&self.db.url)
+    }
+
+    /// The same, and it notes which slots it changed.
+    pub fn second_server_noting(&self, changed_slots: &ChangedSlots) -> Desk {
+        let changed_slots = Some(changed_slots.clone());
+        Desk::new(store_on(&self.db.url), DeskOptions { flights_max: 6, changed_slots, ..DeskOptions::default() })
     }
 
     /// A server whose way to the database is a wire that can be cut.
