@@ -184,6 +184,7 @@ async fn add(importer: &Importer, row: &ContactRow) -> RowResult {
         return Ok((Done::Added, Vec::new()));
     }
     let command = Command::AddContact(AddContact {
+        id: None,
         student_id: row.student_id.clone(),
         email: row.email.clone(),
         first_name: row.first_name.clone().unwrap_or_default(),

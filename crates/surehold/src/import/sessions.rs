@@ -251,6 +251,7 @@ async fn open(importer: &Importer, row: &SessionRow) -> RowResult {
         return Ok((Done::Added, notes));
     }
     let command = Command::OpenSlot(OpenSlot {
+        id: None,
         offering_id: row.offering_id,
         name: row.name.clone(),
         times: row.times.clone(),
