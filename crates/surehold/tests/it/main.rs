@@ -4,6 +4,7 @@ mod desk;
 mod http;
 mod laws;
 mod mirror;
+mod move_in;
 mod program;
 mod storm;
 mod storm_trips;
