@@ -24,6 +24,9 @@ Of two bookings for the last seat the earlier one is taken. A booking that is ca
 came back. A balance below zero comes as 0. What could not be taken, and what is worth knowing of the rest, is in the \
 report with its table, row and reason; it does not stop the others.
 
+The connection uses TLS unless the URL says sslmode=disable; the server's certificate has to be one that a public \
+authority signed. Where it is not, restore a dump of the database somewhere near, and read that.
+
 Run it again as often as you like: only what changed there since the last run is changed here. Exit code 0 also if \
 rows could not be taken; 2 when there is nothing that can be read. `surehold doctor` checks what came of it.
 

@@ -1,6 +1,8 @@
 //! The other system is still in use while the school moves: what changes there comes later.
 
-use super::*;
+use surehold_core::command::{ChangeSlot, Command};
+
+use super::{AWKWARD, Mover};
 use crate::support::school::{book, cancel};
 
 const ANN: &str = "c1000000-0000-0000-0000-000000000001";
@@ -76,6 +78,9 @@ async fn what_was_done_here_is_never_undone() {
     mover.school.submit(cancel(ANNS_BOOKING.parse().unwrap())).await.unwrap();
     let slot = mover.school.session("Clinical Skills", 5).await;
     mover.school.submit(book(ANN.parse().unwrap(), slot)).await.unwrap();
+    let discussion = "e1000000-0000-0000-0000-000000000006".parse().unwrap();
+    let open_to_all = ChangeSlot { slot_id: discussion, prerequisites: Some(Vec::new()), ..ChangeSlot::default() };
+    mover.school.submit(Command::ChangeSlot(open_to_all)).await.unwrap();
     let here = mover.fingerprint().await;
 
     // Ben's booking for the last seat is older news, and the seat is free now.
