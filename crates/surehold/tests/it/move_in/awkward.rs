@@ -117,14 +117,28 @@ async fn a_database_of_something_else_is_refused() {
         (["--from", "host=/nowhere"], "cannot be reached"),
         (["--from", "no url"], "cannot be read"),
     ] {
-        let mut command = Command::new(BINARY);
-        command.args(["import", "supabase"]).args(flags).current_dir(&mover.folder.0);
-        if flags[0] != "--from" {
-            command.env("SUREHOLD_FROM", &mover.from);
-        }
-        let output = command.env("SUREHOLD_DATABASE_URL", &mover.school.db.url).output().await.unwrap();
+        let output = mover.command().args(flags).output().await.unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(words), "{said}");
     }
+}
+
+/// Such databases hide their rows from everybody but one login. To see none is not that there are none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_may_not_see_the_rows_is_told_so() {
+    let mover = Mover::with(&[AWKWARD]).await;
+    let login = format!("{}_stranger", mover.school.db.name);
+    let hide = format!(
+        "CREATE ROLE {login} LOGIN; GRANT USAGE ON SCHEMA hubspot_sync TO {login};
+         GRANT SELECT ON ALL TABLES IN SCHEMA hubspot_sync TO {login};
+         ALTER TABLE hubspot_sync.hubspot_bookings ENABLE ROW LEVEL SECURITY"
+    );
+    mover.there.batch_execute(&hide).await.unwrap();
+    let from = mover.from.replace("user=surehold_owner", &format!("user={login}"));
+    let output = mover.command().env("SUREHOLD_FROM", from).output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("row-level security"), "{said}");
+    assert_eq!(mover.school.count("contacts").await, 0);
 }
