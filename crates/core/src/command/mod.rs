@@ -9,9 +9,11 @@ use uuid::Uuid;
 
 use crate::rows::{Attendance, CreditKind, EntryReason, Family, Hand, SlotStatus, StripeEvent};
 
+mod import_booking;
 mod needs;
 mod trips;
 
+pub use import_booking::*;
 pub use needs::*;
 pub use trips::*;
 
@@ -61,6 +63,8 @@ pub enum Command {
     Book(Book),
     /// Give a booking up.
     Cancel(Cancel),
+    /// Take a booking over that was made elsewhere.
+    ImportBooking(ImportBooking),
     /// Move a booking to another slot of its offering.
     Move(Move),
     /// Say whether the contact came.
@@ -214,6 +218,9 @@ pub struct AdjustCredits {
 /// Put a new contact on the books.
 #[derive(Debug, Clone, Serialize)]
 pub struct AddContact {
+    /// The id it has elsewhere, to be kept; `None`: a fresh one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Uuid>,
     /// Upper case.
     pub student_id: String,
     /// Lower case, trimmed.
@@ -268,6 +275,9 @@ pub struct SlotTimes {
 /// Put a new slot on the calendar.
 #[derive(Debug, Clone, Serialize)]
 pub struct OpenSlot {
+    /// The id it has elsewhere, to be kept; `None`: a fresh one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Uuid>,
     /// Of which offering.
     pub offering_id: Uuid,
     /// What is written over it.
@@ -349,6 +359,7 @@ impl Command {
     pub fn verb(&self) -> &'static str {
         match self {
             Command::Book(_) => "book",
+            Command::ImportBooking(_) => "import_booking",
             Command::Cancel(_) => "cancel",
             Command::Move(_) => "move",
             Command::MarkAttendance(_) => "mark_attendance",

@@ -67,6 +67,11 @@ impl Command {
                 needs.slots.push(c.slot_id);
                 needs.contacts.push(c.contact_id);
             }
+            Command::ImportBooking(c) => {
+                needs.slots.push(c.slot_id);
+                needs.contacts.push(c.contact_id);
+                needs.bookings.push(c.id);
+            }
             Command::Cancel(c) => needs.bookings.push(c.booking_id),
             Command::Move(c) => {
                 needs.bookings.push(c.booking_id);
@@ -75,11 +80,14 @@ impl Command {
             Command::MarkAttendance(c) => needs.bookings.push(c.booking_id),
             Command::RefundCredit(c) => needs.bookings.push(c.booking_id),
             Command::AdjustCredits(c) => needs.contacts.push(c.contact_id),
-            Command::AddContact(c) => needs.identities.push(WantedIdentity {
-                student_id: Some(c.student_id.clone()),
-                email: Some(c.email.clone()),
-                of_contact: None,
-            }),
+            Command::AddContact(c) => {
+                needs.contacts.extend(c.id);
+                needs.identities.push(WantedIdentity {
+                    student_id: Some(c.student_id.clone()),
+                    email: Some(c.email.clone()),
+                    of_contact: None,
+                });
+            }
             Command::ChangeContact(c) => {
                 needs.contacts.push(c.contact_id);
                 if c.student_id.is_some() || c.email.is_some() {
@@ -91,6 +99,7 @@ impl Command {
                 }
             }
             Command::OpenSlot(c) => {
+                needs.slots.extend(c.id);
                 if c.one_per_start {
                     // The offering's row is the lock of its starts: two that open the same one meet there.
                     needs.offerings_to_lock.push(c.offering_id);

@@ -211,7 +211,7 @@ fn balance_of(act: &Act<'_>, booking: &Booking) -> Option<i64> {
     Some(act.ledger.balance(booking.contact_id, kind))
 }
 
-fn describe(booking: &Booking, slot: &Slot, offering: &Offering, balance: Option<i64>) -> Booked {
+pub(super) fn describe(booking: &Booking, slot: &Slot, offering: &Offering, balance: Option<i64>) -> Booked {
     Booked {
         booking_id: booking.id,
         code: booking.code.clone(),

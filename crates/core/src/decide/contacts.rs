@@ -15,13 +15,14 @@ pub(super) fn add_contact(act: &mut Act<'_>, c: &AddContact) -> Result<Outcome, 
     if let Some((kind, _)) = c.opening.iter().find(|(_, amount)| !(0..=BALANCE_MAX).contains(*amount)) {
         return Err(Refusal::invalid("credits", format!("{kind} must be from 0 to {BALANCE_MAX}")).into());
     }
-    if let Some(contact_id) = act.ledger.identity(&c.student_id, &c.email) {
+    let here = c.id.filter(|id| act.ledger.contact(*id).is_some());
+    if let Some(contact_id) = here.or_else(|| act.ledger.identity(&c.student_id, &c.email)) {
         return Err(Refusal::ContactExists { contact_id }.into());
     }
 
     // Effects.
     let contact = Contact {
-        id: act.fresh_id(),
+        id: c.id.unwrap_or_else(|| act.fresh_id()),
         student_id: c.student_id.clone(),
         email: c.email.clone(),
         first_name: c.first_name.clone(),

@@ -9,6 +9,7 @@ mod cancel;
 mod change_offering;
 mod change_slot;
 mod contacts;
+mod import_booking;
 mod mark_attendance;
 mod move_booking;
 mod open_slot;
@@ -70,6 +71,7 @@ pub fn decide(ledger: &mut Ledger, request: &Request, fresh: &mut Fresh<'_>) -> 
     let mut act = Act::new(ledger, request, fingerprint, fresh);
     match &request.command {
         Command::Book(c) => book::book(&mut act, c),
+        Command::ImportBooking(c) => import_booking::import_booking(&mut act, c),
         Command::Cancel(c) => cancel::cancel(&mut act, c),
         Command::Move(c) => move_booking::move_booking(&mut act, c),
         Command::MarkAttendance(c) => mark_attendance::mark_attendance(&mut act, c),

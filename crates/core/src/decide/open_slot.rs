@@ -40,14 +40,16 @@ pub(super) fn open_slot(act: &mut Act<'_>, c: &OpenSlot) -> Result<Outcome, Stop
     }
     check_prerequisite_slots(act, &c.prerequisites)?;
     let (date, start) = (c.times.local_date, c.times.local_start);
-    if let Some(there) = act.ledger.slot_starting(offering.id, date, start).filter(|_| c.one_per_start) {
+    let by_id = c.id.and_then(|id| act.ledger.slot(id));
+    let by_start = || act.ledger.slot_starting(offering.id, date, start).filter(|_| c.one_per_start);
+    if let Some(there) = by_id.or_else(by_start) {
         let (id, answer) = (there.id, Answer::SlotOpened(saved(there, false)));
         return act.unchanged(Entity::Slot, id, answer, None);
     }
 
     // Effects.
     let slot = Slot {
-        id: act.fresh_id(),
+        id: c.id.unwrap_or_else(|| act.fresh_id()),
         offering_id: offering.id,
         name: c.name.clone(),
         starts_at: c.times.starts_at,

@@ -9,6 +9,7 @@ mod contacts;
 mod credit_history;
 mod database;
 mod histories;
+mod imported_bookings;
 mod keys;
 mod marketplace;
 mod model;

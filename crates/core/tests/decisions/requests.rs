@@ -55,6 +55,7 @@ pub fn adjust(contact_id: Uuid, deltas: &[(&str, i64)]) -> AdjustCredits {
 
 pub fn add_contact(student_id: &str, email: &str) -> AddContact {
     AddContact {
+        id: None,
         student_id: student_id.to_owned(),
         email: email.to_owned(),
         first_name: "New".to_owned(),
@@ -71,6 +72,7 @@ pub fn change_contact(contact_id: Uuid) -> ChangeContact {
 
 pub fn open(offering_id: Uuid, day: Date) -> OpenSlot {
     OpenSlot {
+        id: None,
         offering_id,
         name: "Session".to_owned(),
         times: morning_of(day),
@@ -122,5 +124,5 @@ ask! {
     RecordPayment => RecordPayment, AttachCheckout => AttachCheckout, Settle => Settle, AwaitPayment => AwaitPayment,
     ReleasePayment => ReleasePayment, ExpireHold => ExpireHold, FlagPayment => FlagPayment,
     RefundBooking => RefundBooking, SeeRefunds => SeeRefunds, FailRefund => FailRefund, AddOffering => AddOffering,
-    ChangeOffering => ChangeOffering,
+    ChangeOffering => ChangeOffering, ImportBooking => ImportBooking,
 }

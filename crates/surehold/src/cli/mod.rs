@@ -68,7 +68,7 @@ enum Command {
     Sync(Box<sync::SyncArgs>),
     /// Load a server with bookings over HTTP, and check every answer against what is there.
     Storm(storm::StormArgs),
-    /// Bring sessions or contacts in from a CSV file.
+    /// Bring sessions or contacts in from a CSV file, or a whole database of the exam application.
     #[command(subcommand)]
     Import(import::ImportCommand),
     /// Make, list and revoke API keys.

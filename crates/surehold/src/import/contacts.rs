@@ -21,8 +21,10 @@ use super::importer::{Done, Importer, RowResult, Stop};
 use super::report::Report;
 use super::table::{Cells, Column, Lines, Problem, Table};
 use super::values;
-use crate::store::import_rows::{KnownContact, effect_of, find_contacts, link, remember};
+use crate::store::import_rows::{ContactIdentity, KnownContact, effect_of, find_contacts, link, remember};
 
+/// Only of a database that moves in: no file has it.
+pub const ID: &str = "ID";
 pub const RECORD_ID: &str = "Record ID";
 pub const STUDENT_ID: &str = "Student ID";
 pub const EMAIL: &str = "Email";
@@ -61,6 +63,8 @@ pub const COLUMNS: &[Column] = &[
 /// A row that can be imported. `None` in an optional field: the file has no such column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ContactRow {
+    /// The id that the contact has elsewhere, to be kept.
+    pub id: Option<Uuid>,
     pub record_id: Option<String>,
     pub student_id: String,
     pub email: String,
@@ -100,9 +104,13 @@ pub fn parse(table: &Table, report: &mut Report) -> (Lines<ContactRow>, i64) {
         let identity = (row.student_id.clone(), row.email.clone());
         let problem = if let Some(first) = by_identity.get(&identity) {
             let who = format!("{} {}", row.student_id, row.email);
-            Some((STUDENT_ID, who, format!("is the same person as in line {first}; the first row counts")))
+            Some((STUDENT_ID, who, format!("is the same person as in {}; the first row counts", table.place(*first))))
         } else if let Some((id, first)) = row.record_id.as_ref().and_then(|id| Some((id, by_record.get(id)?))) {
-            Some((RECORD_ID, id.clone(), format!("is the record of line {first}, too; the first row counts")))
+            Some((
+                RECORD_ID,
+                id.clone(),
+                format!("is the record of {}, too; the first row counts", table.place(*first)),
+            ))
         } else {
             None
         };
@@ -121,6 +129,7 @@ pub fn parse(table: &Table, report: &mut Report) -> (Lines<ContactRow>, i64) {
 fn parse_row(cells: Cells<'_>) -> Result<ContactRow, Vec<Problem>> {
     let name =
         |column| if cells.has(column) { cells.value(column, |t| values::text(t, 100)).map(Some) } else { Some(None) };
+    let id = cells.value(ID, values::id);
     let record_id = cells.value(RECORD_ID, values::record_id);
     let student_id = cells.value(STUDENT_ID, values::student_id);
     let email = cells.value(EMAIL, values::email);
@@ -134,6 +143,7 @@ fn parse_row(cells: Cells<'_>) -> Result<ContactRow, Vec<Problem>> {
     }
     let row = (|| {
         Some(ContactRow {
+            id: id?,
             record_id: record_id?,
             student_id: student_id?,
             email: email?,
@@ -150,8 +160,13 @@ fn parse_row(cells: Cells<'_>) -> Result<ContactRow, Vec<Problem>> {
 /// Imports one row.
 pub async fn import(importer: &Importer, row: &ContactRow) -> RowResult {
     let client = importer.read().await?;
-    let record_id = row.record_id.as_deref();
-    let known = find_contacts(&client, importer.org.id, &row.student_id, &row.email, record_id).await?;
+    let identity = ContactIdentity {
+        id: row.id,
+        student_id: &row.student_id,
+        email: &row.email,
+        hubspot_id: row.record_id.as_deref(),
+    };
+    let known = find_contacts(&client, importer.org.id, &identity).await?;
     drop(client);
     match who(row, known)? {
         None => add(importer, row).await,
@@ -161,7 +176,8 @@ pub async fn import(importer: &Importer, row: &ContactRow) -> RowResult {
 
 /// The contact that a row is about.
 fn who(row: &ContactRow, known: Vec<KnownContact>) -> Result<Option<KnownContact>, Stop> {
-    let is_linked = |c: &KnownContact| row.record_id.is_some() && c.hubspot_id == row.record_id;
+    let is_linked =
+        |c: &KnownContact| row.id == Some(c.id) || (row.record_id.is_some() && c.hubspot_id == row.record_id);
     if let Some(place) = known.iter().position(is_linked) {
         if known.len() > 1 {
             let reason = "belong to another contact than the Record ID; join the two in HubSpot first";
@@ -184,6 +200,7 @@ async fn add(importer: &Importer, row: &ContactRow) -> RowResult {
         return Ok((Done::Added, Vec::new()));
     }
     let command = Command::AddContact(AddContact {
+        id: row.id,
         student_id: row.student_id.clone(),
         email: row.email.clone(),
         first_name: row.first_name.clone().unwrap_or_default(),

@@ -12,6 +12,7 @@ fn parsed(text: &str) -> (Lines<ContactRow>, Lines<String>) {
 
 fn row(credits: &[(&str, i64)]) -> ContactRow {
     ContactRow {
+        id: None,
         record_id: Some("7".to_owned()),
         student_id: "A1".to_owned(),
         email: "a@b.c".to_owned(),

@@ -3,6 +3,7 @@
 
 pub(crate) mod contacts;
 pub(crate) mod importer;
+pub(crate) mod move_in;
 pub(crate) mod report;
 pub(crate) mod sessions;
 pub(crate) mod table;

@@ -65,6 +65,18 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Writes a report. `None`: there is nothing to report, and no old report to replace.
+    pub fn write(&self, text: &[u8], is_empty: bool) -> anyhow::Result<Option<&Path>> {
+        let path = &self.path;
+        if is_empty && !self.wanted && !path.exists() {
+            return Ok(None);
+        }
+        fs::write(path, text).with_context(|| format!("cannot write the report {}", path.display()))?;
+        Ok(Some(path))
+    }
+}
+
 /// Finds out whether a report can be written, and leaves everything as it was.
 fn try_write(path: &Path, source: &Path) -> Result<(), String> {
     if is_same_file(path, source) {
@@ -111,28 +123,43 @@ impl Report {
 
     /// Writes the report. `None`: there is nothing to report, and no old report to replace.
     pub fn write<'p>(&mut self, place: &'p Place) -> anyhow::Result<Option<&'p Path>> {
-        let path = &place.path;
-        if self.lines.is_empty() && !place.wanted && !path.exists() {
-            return Ok(None);
-        }
         let text = self.csv()?;
-        std::fs::write(path, &text).with_context(|| format!("cannot write the report {}", path.display()))?;
-        Ok(Some(path))
+        place.write(&text, self.lines.is_empty())
     }
 
     fn csv(&mut self) -> anyhow::Result<Vec<u8>> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(["line", "result", "column", "value", "reason"])?;
         for line in self.lines() {
-            let result = match line.level {
-                Level::Refused => "not imported",
-                Level::Note => "note",
-            };
-            let value = no_formula(shortened(&line.problem.value));
-            let reason = no_formula(line.problem.reason.clone());
-            writer.write_record([&line.line.to_string(), result, line.problem.column, &value, &reason])?;
+            let place = line.line.to_string();
+            writer.write_record(std::iter::once(place).chain(line.cells()))?;
         }
         Ok(writer.into_inner()?)
+    }
+}
+
+impl Line {
+    /// Result, column, value and reason, as a file says them.
+    pub fn cells(&self) -> [String; 4] {
+        let result = match self.level {
+            Level::Refused => "not imported",
+            Level::Note => "note",
+        };
+        let value = no_formula(shortened(&self.problem.value));
+        [result.to_owned(), self.problem.column.to_owned(), value, no_formula(self.problem.reason.clone())]
+    }
+
+    /// What is wrong, in a sentence that follows the line's place.
+    pub fn sentence(&self) -> String {
+        let p = &self.problem;
+        let what = match (p.column, p.value.as_str()) {
+            ("", "") => "the row".to_owned(),
+            ("", value) => value.to_owned(),
+            (column, "") => column.to_owned(),
+            (column, value) => format!("{column} {:?}", value.chars().take(60).collect::<String>()),
+        };
+        let not = if self.level == Level::Refused { "not imported: " } else { "" };
+        format!("{not}{what} {}", p.reason)
     }
 }
 

@@ -22,6 +22,8 @@ use crate::store::offerings::Catalogue;
 use crate::store::orgs::OrgRow;
 use crate::wall_clock::{slot_times, zone_of};
 
+/// Only of a database that moves in: no file has it.
+pub const ID: &str = "ID";
 pub const RECORD_ID: &str = "Record ID";
 pub const NAME: &str = "Mock Exam Name";
 pub const MOCK_TYPE: &str = "Mock Type";
@@ -66,6 +68,8 @@ const LOCATIONS: &[&str] = &[
 /// A row that can be imported. `None` in an optional field: the file has no such column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SessionRow {
+    /// The id that the session has elsewhere, to be kept.
+    pub id: Option<Uuid>,
     pub record_id: Option<String>,
     pub offering_id: Uuid,
     pub name: String,
@@ -118,12 +122,17 @@ pub fn parse(table: &Table, org: &OrgRow, catalogue: &Catalogue, report: &mut Re
         let identity = (row.offering_id, row.times.local_date, row.times.local_start, row.location.clone());
         let twin = by_identity.get(&identity).filter(|(_, has_record)| !has_record || row.record_id.is_none());
         let problem = if let Some((id, first)) = row.record_id.as_ref().and_then(|id| Some((id, by_record.get(id)?))) {
-            Some((RECORD_ID, id.clone(), format!("is the record of line {first}, too; the first row counts")))
+            Some((
+                RECORD_ID,
+                id.clone(),
+                format!("is the record of {}, too; the first row counts", table.place(*first)),
+            ))
         } else {
             twin.map(|(first, _)| {
                 let reason = format!(
-                    "is the same session as in line {first} (type, date, start and location, and no Record ID to tell \
-                     them apart); the first row counts"
+                    "is the same session as in {} (type, date, start and location, and no Record ID to tell them \
+                     apart); the first row counts",
+                    table.place(*first)
                 );
                 (NAME, row.name.clone(), reason)
             })
@@ -141,6 +150,7 @@ pub fn parse(table: &Table, org: &OrgRow, catalogue: &Catalogue, report: &mut Re
 }
 
 fn parse_row(cells: Cells<'_>, org: &OrgRow, catalogue: &Catalogue) -> Result<SessionRow, Vec<Problem>> {
+    let id = cells.value(ID, values::id);
     let record_id = cells.value(RECORD_ID, values::record_id);
     let name = cells.value(NAME, |text| values::text(text, 200));
     let offering = cells.value(MOCK_TYPE, |text| mock_type(text, catalogue));
@@ -167,6 +177,7 @@ fn parse_row(cells: Cells<'_>, org: &OrgRow, catalogue: &Catalogue) -> Result<Se
         let times = times.map_err(|wrong| cells.wrong(column(wrong.field), wrong.problem)).ok()?;
         let offering = offering?;
         Some(SessionRow {
+            id: id?,
             record_id: record_id?,
             offering_id: offering.id,
             name: name
@@ -220,6 +231,7 @@ fn usual_name(offering: &Offering, location: Option<&str>, date: Date) -> String
 pub async fn import(importer: &Importer, row: &SessionRow) -> RowResult {
     let client = importer.read().await?;
     let identity = SessionIdentity {
+        id: row.id,
         offering_id: row.offering_id,
         date: row.times.local_date,
         start: row.times.local_start,
@@ -235,6 +247,9 @@ pub async fn import(importer: &Importer, row: &SessionRow) -> RowResult {
 
 /// The session that a row is about. Another record of the same type, date, start and location is another room.
 fn which(row: &SessionRow, known: Vec<KnownSession>) -> Option<KnownSession> {
+    if let Some(place) = known.iter().position(|session| row.id == Some(session.id)) {
+        return known.into_iter().nth(place);
+    }
     match &row.record_id {
         None => known.into_iter().next(),
         Some(_) => {
@@ -251,6 +266,7 @@ async fn open(importer: &Importer, row: &SessionRow) -> RowResult {
         return Ok((Done::Added, notes));
     }
     let command = Command::OpenSlot(OpenSlot {
+        id: row.id,
         offering_id: row.offering_id,
         name: row.name.clone(),
         times: row.times.clone(),

@@ -22,6 +22,8 @@ pub struct Table {
     pub ignored: Vec<String>,
     /// The rows that are not blank.
     pub rows: Vec<RawRow>,
+    /// What a row is called where it comes from, if it has no line.
+    names: Vec<String>,
 }
 
 struct Found {
@@ -55,7 +57,19 @@ impl Table {
     pub fn of(columns: &[&'static str], rows: Vec<Vec<String>>) -> Table {
         let found = columns.iter().enumerate().map(|(place, name)| Found { name, place: Some(place) });
         let rows = rows.into_iter().zip(1..).map(|(cells, line)| RawRow { line, cells: Ok(cells) });
-        Table { columns: found.collect(), ignored: Vec::new(), rows: rows.collect() }
+        Table { columns: found.collect(), ignored: Vec::new(), rows: rows.collect(), names: Vec::new() }
+    }
+
+    /// The same, of rows that are called something where they come from.
+    pub fn named(columns: &[&'static str], rows: Vec<(String, Vec<String>)>) -> Table {
+        let (names, rows) = rows.into_iter().unzip();
+        Table { names, ..Table::of(columns, rows) }
+    }
+
+    /// Where a row is, for people: its line in the file, or its name.
+    pub fn place(&self, line: u64) -> String {
+        let name = usize::try_from(line).ok().and_then(|line| self.names.get(line.checked_sub(1)?));
+        name.map_or_else(|| format!("line {line}"), |name| format!("row {name}"))
     }
 }
 
@@ -88,7 +102,7 @@ pub fn read(bytes: &[u8], wanted: &[Column]) -> Result<Table, String> {
         let start = record.position().map_or(0, csv::Position::byte);
         rows.push(RawRow { line: lines.of_row(start), cells: text_of(&record, heading.len()) });
     }
-    Ok(Table { columns, ignored, rows })
+    Ok(Table { columns, ignored, rows, names: Vec::new() })
 }
 
 /// The separator of the heading: whichever of comma, semicolon and tab occurs most.
@@ -285,6 +299,13 @@ mod tests {
         assert!(problem(b"").contains("empty"));
         assert!(problem(b"Email,Student Email,Student ID\n").contains("2 times"));
         assert!(problem(b"\xff\xfeS\0").contains("UTF-16"));
+    }
+
+    #[test]
+    fn a_row_is_called_what_it_is_called_where_it_comes_from() {
+        let rows = vec![("7f3a".to_owned(), vec!["A".to_owned()])];
+        assert_eq!(Table::named(&["Student ID"], rows).place(1), "row 7f3a");
+        assert_eq!(Table::of(&["Student ID"], vec![vec!["A".to_owned()]]).place(1), "line 1");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
-use surehold_core::rows::SlotStatus;
+use surehold_core::rows::{Hand, SlotStatus};
+use uuid::Uuid;
 
 /// No school's contact has more credits of a kind; a number beyond is a mistake.
 const CREDITS_MAX: i64 = 1_000_000;
@@ -17,6 +18,14 @@ pub fn record_id(text: &str) -> Result<Option<String>, String> {
         }
         _ => Err("must be digits only, or empty".to_owned()),
     }
+}
+
+/// An id of ours, or of a system that makes them alike. Empty: none.
+pub fn id(text: &str) -> Result<Option<Uuid>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| "is not a UUID".to_owned())
 }
 
 /// A student ID, upper case.
@@ -124,6 +133,16 @@ pub fn optional_instant(text: &str) -> Result<Option<Timestamp>, String> {
     text.parse().map(Some).map_err(|_| "must be a time with its offset, as 2026-12-17T09:00:00-05:00".to_owned())
 }
 
+/// The hand that somebody works with, by its name or by whether it is the right one. Empty: not known.
+pub fn hand(text: &str) -> Result<Option<Hand>, String> {
+    match text.to_lowercase().as_str() {
+        "" => Ok(None),
+        "right" | "true" => Ok(Some(Hand::Right)),
+        "left" | "false" => Ok(Some(Hand::Left)),
+        _ => Err("must be right or left".to_owned()),
+    }
+}
+
 /// Whether a session is on sale.
 pub fn status(text: &str) -> Result<SlotStatus, String> {
     match text.to_lowercase().as_str() {
@@ -228,6 +247,13 @@ mod tests {
         assert_eq!(record_id(""), Ok(None));
         assert!(record_id("abc").is_err());
         assert!(record_id("7.001E+10").unwrap_err().contains("spreadsheet"));
+    }
+
+    #[test]
+    fn hands_and_ids_are_what_they_are_called() {
+        assert_eq!((hand("TRUE"), hand("left"), hand("")), (Ok(Some(Hand::Right)), Ok(Some(Hand::Left)), Ok(None)));
+        assert!(hand("both").is_err() && id("17").is_err());
+        assert_eq!((id(""), id(&Uuid::nil().to_string())), (Ok(None), Ok(Some(Uuid::nil()))));
     }
 
     #[test]

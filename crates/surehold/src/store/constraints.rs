@@ -40,6 +40,7 @@ pub fn classify(error: &tokio_postgres::Error) -> Failure {
         &SqlState::UNIQUE_VIOLATION => match db.constraint() {
             // The same key in two batches at once; a contact added twice at once; a booking made by a
             // transaction that we waited for.
+            // What an import brings with its id, brought twice at once.
             // A traveller or a trip put on the books twice at once; a reference that another booking has; money
             // recorded twice at once; an event that two servers received.
             Some(
@@ -48,6 +49,8 @@ pub fn classify(error: &tokio_postgres::Error) -> Failure {
                 | "bookings_one_per_day"
                 | "credit_entries_one_return"
                 | "contacts_pkey"
+                | "slots_pkey"
+                | "bookings_pkey"
                 | "trips_pkey"
                 | "payments_one_live"
                 | "payments_reference"

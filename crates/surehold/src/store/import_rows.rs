@@ -105,13 +105,24 @@ pub struct Effect {
     pub after: Value,
 }
 
-/// The contacts with this identity or this HubSpot id: none, one, or two that the row confuses.
+/// What a contact may be known by.
+#[derive(Debug)]
+pub struct ContactIdentity<'a> {
+    /// Its id, if the row brings one.
+    pub id: Option<Uuid>,
+    /// Upper case.
+    pub student_id: &'a str,
+    /// Lower case.
+    pub email: &'a str,
+    /// What HubSpot knows it as.
+    pub hubspot_id: Option<&'a str>,
+}
+
+/// The contacts with this id, identity or HubSpot id: none, one, or more that the row confuses.
 pub async fn find_contacts(
     client: &Object,
     org_id: Uuid,
-    student_id: &str,
-    email: &str,
-    hubspot_id: Option<&str>,
+    identity: &ContactIdentity<'_>,
 ) -> Result<Vec<KnownContact>, StoreError> {
     let sql = "
         SELECT c.id, c.student_id, c.email, c.first_name, c.last_name, c.ndecc_exam_date, l.hubspot_id, i.seen, i.revision,
@@ -120,10 +131,13 @@ pub async fn find_contacts(
         FROM contacts c
         LEFT JOIN hubspot_links l ON l.org_id = c.org_id AND l.entity = 'contact' AND l.entity_id = c.id
         LEFT JOIN import_rows i ON i.org_id = c.org_id AND i.source = 'contacts' AND i.row_key = c.id::text
-        WHERE c.org_id = $1 AND ((c.student_id = $2 AND c.email = $3) OR c.id = (
+        WHERE c.org_id = $1 AND ((c.student_id = $2 AND c.email = $3) OR c.id = $6 OR c.id = (
             SELECT entity_id FROM hubspot_links WHERE org_id = $1 AND entity = 'contact' AND hubspot_id = $4))";
     let statement = client.prepare_cached(sql).await?;
-    let rows = client.query(&statement, &[&org_id, &student_id, &email, &hubspot_id, &PRINCIPAL]).await?;
+    let i = identity;
+    let parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
+        &[&org_id, &i.student_id, &i.email, &i.hubspot_id, &PRINCIPAL, &i.id];
+    let rows = client.query(&statement, parameters).await?;
     rows.iter().map(contact).collect()
 }
 
@@ -144,7 +158,7 @@ fn contact(row: &Row) -> Result<KnownContact, StoreError> {
     })
 }
 
-/// The sessions with this HubSpot id, and those of this type, date, start and location: the HubSpot id's
+/// The sessions with this id or this HubSpot id, and those of this type, date, start and location: the HubSpot id's
 /// first, then those that still take place.
 pub async fn find_sessions(
     client: &Object,
@@ -165,12 +179,12 @@ pub async fn find_sessions(
         WHERE s.org_id = $1 AND (
             (s.starts_at > $3::date - interval '2 days' AND s.starts_at < $3::date + interval '3 days'
                 AND s.local_date = $3 AND s.offering_id = $2 AND s.local_start = $4 AND s.location IS NOT DISTINCT FROM $5)
-            OR s.id = (SELECT entity_id FROM hubspot_links WHERE org_id = $1 AND entity = 'slot' AND hubspot_id = $6))
+            OR s.id = $8 OR s.id = (SELECT entity_id FROM hubspot_links WHERE org_id = $1 AND entity = 'slot' AND hubspot_id = $6))
         ORDER BY l.hubspot_id IS NOT DISTINCT FROM $6 DESC, s.status = 'cancelled', s.id";
     let i = identity;
     let statement = client.prepare_cached(sql).await?;
     let rows = client
-        .query(&statement, &[&org_id, &i.offering_id, &i.date, &i.start, &i.location, &hubspot_id, &PRINCIPAL])
+        .query(&statement, &[&org_id, &i.offering_id, &i.date, &i.start, &i.location, &hubspot_id, &PRINCIPAL, &i.id])
         .await?;
     rows.iter().map(session).collect()
 }
@@ -178,6 +192,8 @@ pub async fn find_sessions(
 /// What tells a session from others where there is no HubSpot id.
 #[derive(Debug)]
 pub struct SessionIdentity<'a> {
+    /// Its id, if the row brings one.
+    pub id: Option<Uuid>,
     /// Its type.
     pub offering_id: Uuid,
     /// Local date.

@@ -18,6 +18,7 @@ pub mod laws;
 pub mod load;
 pub mod migrate;
 pub mod mirror;
+pub mod move_in;
 pub mod offerings;
 pub mod orgs;
 pub mod payments;

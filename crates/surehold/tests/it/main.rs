@@ -5,6 +5,7 @@ mod desk;
 mod http;
 mod laws;
 mod mirror;
+mod move_in;
 mod program;
 mod rest;
 mod sql_readers;

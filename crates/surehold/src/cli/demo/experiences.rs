@@ -85,6 +85,7 @@ async fn open(
     let times = slot_times(zone_of(org, None, None), date, experience.start, end);
     let times = times.map_err(|wrong| anyhow::anyhow!("{}: {}", wrong.field, wrong.problem))?;
     let command = Command::OpenSlot(OpenSlot {
+        id: None,
         offering_id,
         name: format!("{}, {}", experience.name, date.strftime("%b %-d, %Y")),
         times,

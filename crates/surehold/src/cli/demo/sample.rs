@@ -100,6 +100,7 @@ async fn add_student(desk: &Desk, org: &OrgRow, student: &Student) -> anyhow::Re
     let (student_id, email, first_name, last_name, credits) = *student;
     let opening: BTreeMap<CreditKind, i64> = KINDS.iter().map(|kind| CreditKind::from(*kind)).zip(credits).collect();
     let command = Command::AddContact(AddContact {
+        id: None,
         student_id: student_id.to_owned(),
         email: email.to_owned(),
         first_name: first_name.to_owned(),
@@ -131,6 +132,7 @@ async fn open(
     let scheduled = number == SCHEDULED;
     let on_sale = today.checked_add(7.days())?.at(9, 0, 0, 0).in_tz(&org.time_zone)?.timestamp();
     let command = Command::OpenSlot(OpenSlot {
+        id: None,
         offering_id: catalogue.offering(s.offering).with_context(|| format!("no offering {}", s.offering))?.id,
         name: format!("{} - {} - {}", s.offering, s.location, date.strftime("%b %-d, %Y")),
         times,

@@ -96,6 +96,7 @@ pub async fn add_contact(
     let catalogue = app.directory.catalogue(acting.org.id).await?;
     let admin_email = fields.optional(ADMIN_EMAIL, kinds::email);
     let command = AddContact {
+        id: None,
         student_id: fields.required(STUDENT_ID, kinds::student_id),
         email: fields.required(EMAIL, kinds::email),
         first_name: fields.optional(FIRST_NAME, kinds::text(kinds::NAME_MAX)).unwrap_or_default(),

@@ -146,6 +146,7 @@ async fn read_open(app: &App, acting: &Acting, mut fields: Fields) -> Result<Ope
     let offering = catalogue.offering(&mock_type).ok_or_else(|| unknown_type(&catalogue.names(None)))?;
     let usual_status = if activates_at.is_some() { SlotStatus::Scheduled } else { SlotStatus::Active };
     Ok(OpenSlot {
+        id: None,
         offering_id: offering.id,
         name: name.unwrap_or_else(|| usual_name(&offering.name, location.as_deref(), date)),
         times,

@@ -298,6 +298,7 @@ impl Plan {
 
     fn commands(self, experience_id: Uuid) -> Vec<OpenSlot> {
         let open = |times: SlotTimes| OpenSlot {
+            id: None,
             offering_id: experience_id,
             // Not the experience's name: that may change until the request is repeated.
             name: format!("{} {}", times.local_date, hours_minutes(times.local_start)),

@@ -138,6 +138,7 @@ impl Mirror {
         let counted_to = |kind: &str, credit: &CreditFound| counted.get(kind).copied().unwrap_or(credit.newest());
         let amount = |(kind, credit): (&Arc<str>, &CreditFound)| (kind.clone(), credit.at(counted_to(kind, credit)));
         let command = Command::AddContact(AddContact {
+            id: None,
             student_id: pair.student_id.clone(),
             email: pair.email.clone(),
             first_name: found.first_name.clone(),

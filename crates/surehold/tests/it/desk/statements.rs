@@ -1,8 +1,8 @@
 //! The desk's statements against the migrated schema.
 
 use surehold::store::{
-    api_keys, bookings, contacts, counters, experiences, journal, load, offerings, orgs, payments, session, sessions,
-    write,
+    api_keys, bookings, contacts, counters, experiences, journal, load, move_in, offerings, orgs, payments, session,
+    sessions, write,
 };
 
 use crate::support::{School, TestDatabase};
@@ -17,6 +17,7 @@ async fn every_statement_is_prepared_by_the_server() {
         counters::STATEMENTS,
         &experiences::statements(),
         journal::STATEMENTS,
+        &move_in::statements(),
         &offerings::statements(),
         orgs::STATEMENTS,
         &payments::statements(),

@@ -88,6 +88,7 @@ impl School {
     /// A student with some credits.
     pub async fn student(&self, student_id: &str, credits: &[(&str, i64)]) -> Uuid {
         let command = AddContact {
+            id: None,
             student_id: student_id.to_owned(),
             email: format!("{}@example.org", student_id.to_lowercase()),
             first_name: "Test".to_owned(),
@@ -272,6 +273,7 @@ pub fn booked(result: Result<Outcome, DeskError>) -> Result<Booked, DeskError> {
 /// A slot on sale, as plain as can be.
 pub fn slot_of(offering_id: Uuid, times: SlotTimes, capacity: i32) -> OpenSlot {
     OpenSlot {
+        id: None,
         offering_id,
         name: "A slot".to_owned(),
         times,

@@ -1,15 +1,18 @@
 //! `surehold import`
 
+mod supabase;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use self::supabase::SupabaseArgs;
 use super::database::{self, Database};
 use super::org::choose;
 use super::output::{grouped, printable, say};
 use crate::config::Common;
 use crate::desk::{Desk, DeskOptions};
 use crate::import::importer::{Importer, Tally};
-use crate::import::report::{Level, Place, Report};
+use crate::import::report::{Place, Report};
 use crate::import::table::{self, Table};
 use crate::import::{contacts, sessions};
 use crate::store::StoreOptions;
@@ -19,6 +22,7 @@ use crate::store::offerings::catalogue;
 const CONNECTIONS: usize = 16;
 /// So many rows of the report are shown, too.
 const SHOWN_MAX: usize = 12;
+const INTERRUPTED: &str = "the import was interrupted; what is done is done, run it again to go on";
 
 #[derive(Debug, clap::Subcommand)]
 pub enum ImportCommand {
@@ -30,6 +34,9 @@ pub enum ImportCommand {
     /// CS Credits, Mini-mock Credits, Mock Discussion Tokens, Shared Mock Credits.
     #[command(after_help = CONTACTS)]
     Contacts(ImportArgs),
+    /// Move a whole database of the exam application in: contacts with their credits, sessions, bookings.
+    #[command(after_help = supabase::HELP)]
+    Supabase(Box<SupabaseArgs>),
 }
 
 const SESSIONS: &str = "\
@@ -57,12 +64,8 @@ Exit code 0 also then; 2 when nothing of the file can be read.
 pub struct ImportArgs {
     /// The CSV file: UTF-8, the first line names the columns.
     file: PathBuf,
-    /// Organisation, by its slug; not needed when there is only one.
-    #[arg(long, env = "SUREHOLD_ORG", value_name = "SLUG")]
-    org: Option<String>,
-    /// Say what would be done, and do nothing.
-    #[arg(long, env = "SUREHOLD_DRY_RUN")]
-    dry_run: bool,
+    #[command(flatten)]
+    target: Target,
     /// Where to list the rows that were not taken; default: <FILE>.report.csv in the current folder.
     #[arg(long, env = "SUREHOLD_REPORT", value_name = "FILE")]
     report: Option<PathBuf>,
@@ -70,23 +73,45 @@ pub struct ImportArgs {
     common: Common,
 }
 
-impl ImportCommand {
-    fn args(&self) -> &ImportArgs {
-        match self {
-            ImportCommand::Sessions(args) | ImportCommand::Contacts(args) => args,
-        }
-    }
+/// Into what it is imported, and whether at all.
+#[derive(Debug, clap::Args)]
+struct Target {
+    /// Organisation, by its slug; not needed when there is only one.
+    #[arg(long, env = "SUREHOLD_ORG", value_name = "SLUG")]
+    org: Option<String>,
+    /// Say what would be done, and do nothing.
+    #[arg(long, env = "SUREHOLD_DRY_RUN")]
+    dry_run: bool,
+}
 
+/// What a file is about.
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Sessions,
+    Contacts,
+}
+
+impl ImportCommand {
     pub fn common(&self) -> &Common {
-        &self.args().common
+        match self {
+            ImportCommand::Sessions(args) | ImportCommand::Contacts(args) => &args.common,
+            ImportCommand::Supabase(args) => &args.common,
+        }
     }
 }
 
 pub async fn run(command: ImportCommand) -> anyhow::Result<ExitCode> {
-    let args = command.args();
-    let columns = match command {
-        ImportCommand::Sessions(_) => sessions::COLUMNS,
-        ImportCommand::Contacts(_) => contacts::COLUMNS,
+    match command {
+        ImportCommand::Sessions(args) => import_file(What::Sessions, args).await,
+        ImportCommand::Contacts(args) => import_file(What::Contacts, args).await,
+        ImportCommand::Supabase(args) => supabase::run(*args).await,
+    }
+}
+
+async fn import_file(what: What, args: ImportArgs) -> anyhow::Result<ExitCode> {
+    let columns = match what {
+        What::Sessions => sessions::COLUMNS,
+        What::Contacts => contacts::COLUMNS,
     };
     let read = std::fs::read(&args.file).map_err(|error| error.to_string());
     let table = match read.and_then(|bytes| table::read(&bytes, columns)) {
@@ -105,24 +130,24 @@ pub async fn run(command: ImportCommand) -> anyhow::Result<ExitCode> {
         }
     };
     let database = Database::for_tool(&args.common).await?;
-    database::with(database, async |database| import(&command, &table, &place, database).await).await
+    database::with(database, async |database| import(what, &args, &table, &place, database).await).await
 }
 
 async fn import(
-    command: &ImportCommand,
+    what: What,
+    args: &ImportArgs,
     table: &Table,
     place: &Place,
     database: &Database,
 ) -> anyhow::Result<ExitCode> {
-    let args = command.args();
-    let importer = importer(args, database).await?;
+    let importer = importer(&args.target, &args.common, database).await?;
     let mut report = Report::default();
-    let ((mut tally, fatal), bad) = match command {
-        ImportCommand::Sessions(_) => {
+    let ((mut tally, fatal), bad) = match what {
+        What::Sessions => {
             let (rows, bad) = sessions::parse(table, &importer.org, &importer.catalogue, &mut report);
             (importer.run(rows, &mut report, async |row| sessions::import(&importer, row).await).await, bad)
         }
-        ImportCommand::Contacts(_) => {
+        What::Contacts => {
             let (rows, bad) = contacts::parse(table, &mut report);
             (importer.run(rows, &mut report, async |row| contacts::import(&importer, row).await).await, bad)
         }
@@ -131,24 +156,24 @@ async fn import(
     importer.store.close();
     summarise(args, table, &tally, &mut report, place)?;
     if let Some(error) = fatal {
-        return Err(error.context("the import was interrupted; what is done is done, run it again to go on"));
+        return Err(error.context(INTERRUPTED));
     }
     let all_bad = !table.rows.is_empty() && bad == i64::try_from(table.rows.len()).unwrap_or(i64::MAX);
     Ok(if all_bad { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
 
-async fn importer(args: &ImportArgs, database: &Database) -> anyhow::Result<Importer> {
+async fn importer(target: &Target, common: &Common, database: &Database) -> anyhow::Result<Importer> {
     let options = StoreOptions {
         command_connections: DeskOptions::default().flights_max + CONNECTIONS,
-        ..args.common.store(&database.url)
+        ..common.store(&database.url)
     };
     let store = database.store(&options).await?;
     let client = store.read().await?;
-    let org = choose(&client, args.org.as_deref(), &args.common).await?;
+    let org = choose(&client, target.org.as_deref(), common).await?;
     let catalogue = catalogue(&client, org.id).await?;
     drop(client);
     let desk = Desk::new(store.clone(), DeskOptions::default());
-    Ok(Importer { store, desk, org, catalogue, dry_run: args.dry_run })
+    Ok(Importer { store, desk, org, catalogue, dry_run: target.dry_run })
 }
 
 fn summarise(
@@ -164,20 +189,12 @@ fn summarise(
     let lines = report.lines();
     let anything = !lines.is_empty();
     for line in lines.iter().take(SHOWN_MAX) {
-        let p = &line.problem;
-        let what = match (p.column, p.value.as_str()) {
-            ("", "") => "the row".to_owned(),
-            ("", value) => value.to_owned(),
-            (column, "") => column.to_owned(),
-            (column, value) => format!("{column} {:?}", value.chars().take(60).collect::<String>()),
-        };
-        let not = if line.level == Level::Refused { "not imported: " } else { "" };
-        say(printable(&format!("line {}: {not}{what} {}", line.line, p.reason)));
+        say(printable(&format!("line {}: {}", line.line, line.sentence())));
     }
     if lines.len() > SHOWN_MAX {
         say(format!("… and {} more in the report", lines.len() - SHOWN_MAX));
     }
-    let dry = if args.dry_run { "Dry run, nothing was changed: " } else { "" };
+    let dry = if args.target.dry_run { "Dry run, nothing was changed: " } else { "" };
     say(format!(
         "{dry}{} added, {} changed, {} unchanged, {} not imported.",
         grouped(tally.added),
