@@ -66,7 +66,7 @@ async fn a_contact_is_found_by_each_of_its_names() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_booking_id_that_repeats_means_the_active_one() {
     let api = Api::open().await;
-    let ann = api.enrols("ANN", json!({ "cs_credits": 1 })).await;
+    let ann = api.enrols("ANN", json!({ "cs_credits": 2 })).await;
     let exam = api.opens("Clinical Skills", 5).await;
     let code = "Clinical Skills-ANN-May 4, 2030";
     let get = |arguments| api.rpc("get_booking", arguments);
@@ -74,6 +74,11 @@ async fn a_booking_id_that_repeats_means_the_active_one() {
     api.gives_up(&first).await.is(200);
     assert_eq!(get(json!({ "p_booking_id": code })).await.is(200).body["id"], first);
     let second = api.creates(booking(&ann, exam, "k")).await.is(200).body["booking_id"].clone();
+    assert_eq!(get(json!({ "p_booking_id": code })).await.is(200).body["id"], second);
+    // Not the newest: one that was given up after it.
+    let other = api.opens_on("Clinical Skills", 5, "2030-05-05").await;
+    let third = api.creates(booking(&ann, other, "k3")).await.is(200).body["booking_id"].clone();
+    api.gives_up(&third).await.is(200);
     assert_eq!(get(json!({ "p_booking_id": code })).await.is(200).body["id"], second);
     assert_eq!(get(json!({ "p_id": first, "p_booking_id": code })).await.is(200).body["id"], first);
     api.hubspot_knows("booking", first.as_str().unwrap().parse().unwrap(), "5001").await;
