@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::error::ApiError;
-use crate::store::{Store, StoreError, contacts};
+use crate::store::contacts::{self, Linked};
+use crate::store::{Store, StoreError};
 
 /// Requests in one query.
 const TOGETHER_MAX: usize = 512;
@@ -32,7 +33,9 @@ struct Waiting {
     org_id: Uuid,
     student_id: String,
     email: String,
-    answer: oneshot::Sender<Result<Option<Uuid>, Arc<StoreError>>>,
+    /// HubSpot's number is wanted, too.
+    is_linked: bool,
+    answer: oneshot::Sender<Result<Option<Linked>, Arc<StoreError>>>,
 }
 
 impl ContactLookup {
@@ -43,8 +46,23 @@ impl ContactLookup {
 
     /// The contact of an identity, in upper and lower case.
     pub async fn find(&self, org_id: Uuid, student_id: &str, email: &str) -> Result<Option<Uuid>, ApiError> {
+        Ok(self.wait(org_id, student_id, email, false).await?.map(|contact| contact.id))
+    }
+
+    /// The same with HubSpot's number of it.
+    pub async fn find_linked(&self, org_id: Uuid, student_id: &str, email: &str) -> Result<Option<Linked>, ApiError> {
+        self.wait(org_id, student_id, email, true).await
+    }
+
+    async fn wait(
+        &self,
+        org_id: Uuid,
+        student_id: &str,
+        email: &str,
+        is_linked: bool,
+    ) -> Result<Option<Linked>, ApiError> {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { org_id, student_id: student_id.to_owned(), email: email.to_owned(), answer };
+        let waiting = Waiting { org_id, student_id: student_id.to_owned(), email: email.to_owned(), is_linked, answer };
         let idle = {
             let mut queue = lock(&self.queue);
             queue.waiting.push(waiting);
@@ -67,18 +85,22 @@ async fn answer_all(store: Store, mut in_flight: InFlight) {
     while let Some(batch) = in_flight.next_batch() {
         let found = ask(&store, &batch).await.map_err(Arc::new);
         for (place, one) in batch.into_iter().enumerate() {
-            let answer = found.as_ref().map(|ids| ids[place]).map_err(Arc::clone);
+            let answer = found.as_ref().map(|contacts| contacts[place].clone()).map_err(Arc::clone);
             let _ = one.answer.send(answer); // an error: nobody waits any more
         }
     }
 }
 
-async fn ask(store: &Store, batch: &[Waiting]) -> Result<Vec<Option<Uuid>>, StoreError> {
+async fn ask(store: &Store, batch: &[Waiting]) -> Result<Vec<Option<Linked>>, StoreError> {
     let org_ids: Vec<Uuid> = batch.iter().map(|one| one.org_id).collect();
     let student_ids: Vec<&str> = batch.iter().map(|one| one.student_id.as_str()).collect();
     let emails: Vec<&str> = batch.iter().map(|one| one.email.as_str()).collect();
     let client = store.read().await?;
-    contacts::ids_by_identity(&client, &org_ids, &student_ids, &emails).await
+    if batch.iter().any(|one| one.is_linked) {
+        return contacts::linked_ids_by_identity(&client, &org_ids, &student_ids, &emails).await;
+    }
+    let ids = contacts::ids_by_identity(&client, &org_ids, &student_ids, &emails).await?;
+    Ok(ids.into_iter().map(|id| id.map(|id| Linked { id, hubspot_id: None })).collect())
 }
 
 /// The right to ask, of one task at a time. If that task dies, those who wait are told (their senders

@@ -36,6 +36,7 @@ struct Known {
     keys: HashMap<Uuid, (Instant, Arc<ApiKeyRow>)>,
     catalogues: HashMap<Uuid, (Instant, Arc<Catalogue>)>,
     slots: HashMap<(Uuid, String), (Instant, Uuid)>,
+    slot_numbers: HashMap<(Uuid, Uuid), (Instant, Option<String>)>,
 }
 
 /// The open organisations.
@@ -165,6 +166,16 @@ impl Directory {
     /// Keeps what HubSpot knows a session as.
     pub fn keep_slot_of_hubspot_id(&self, org_id: Uuid, hubspot_id: &str, slot_id: Uuid) {
         remember(&mut self.known().slots, (org_id, hubspot_id.to_owned()), Instant::now(), slot_id);
+    }
+
+    /// HubSpot's number of a session, if that was asked a moment ago; `Some(None)`: it has none.
+    pub fn hubspot_id_of_slot(&self, org_id: Uuid, slot_id: Uuid) -> Option<Option<String>> {
+        fresh(&self.known().slot_numbers, &(org_id, slot_id), self.max_age)
+    }
+
+    /// Keeps HubSpot's number of a session that exists.
+    pub fn keep_hubspot_id_of_slot(&self, org_id: Uuid, slot_id: Uuid, hubspot_id: Option<String>) {
+        remember(&mut self.known().slot_numbers, (org_id, slot_id), Instant::now(), hubspot_id);
     }
 
     /// Has the organisations read again before they are used: one was made or closed here.

@@ -81,6 +81,18 @@ pub async fn session_id(app: &App, org_id: Uuid, reference: &str) -> Result<Uuid
     named.map(|session| session.slot.id).ok_or_else(no_session)
 }
 
+/// The id of a session that exists, and HubSpot's number of it, which hardly ever changes and may be a moment old.
+pub async fn linked_session(app: &App, org_id: Uuid, reference: &str) -> Result<(Uuid, Option<String>), ApiError> {
+    let id = session_id(app, org_id, reference).await?;
+    if let Some(hubspot_id) = app.directory.hubspot_id_of_slot(org_id, id) {
+        return Ok((id, hubspot_id));
+    }
+    let client = app.store.read().await?;
+    let session = sessions::by_id(&client, org_id, id).await?.ok_or_else(no_session)?;
+    app.directory.keep_hubspot_id_of_slot(org_id, id, session.hubspot_id.clone());
+    Ok((id, session.hubspot_id))
+}
+
 /// A session as it is now.
 pub async fn session(app: &App, org_id: Uuid, reference: &str) -> Result<SessionRow, ApiError> {
     let id = session_id(app, org_id, reference).await?;

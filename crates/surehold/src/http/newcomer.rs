@@ -9,6 +9,7 @@ use super::app::App;
 use super::error::ApiError;
 use crate::desk::DeskError;
 use crate::mirror::{LookedUp, MirrorError};
+use crate::store::contacts::{self, Linked};
 use crate::store::orgs::OrgRow;
 
 /// Where a student was found.
@@ -27,6 +28,22 @@ pub async fn contact_id(app: &App, org: &OrgRow, student_id: &str, email: &str) 
         None => Ok(look_up(app, org, student_id, email).await?.map(|(id, _)| id)),
         known => Ok(known),
     }
+}
+
+/// The same with HubSpot's number of it.
+pub async fn linked_contact(
+    app: &App,
+    org: &OrgRow,
+    student_id: &str,
+    email: &str,
+) -> Result<Option<Linked>, ApiError> {
+    let known = app.contacts.find_linked(org.id, student_id, email).await?;
+    if known.is_some() {
+        return Ok(known);
+    }
+    let Some((id, _)) = look_up(app, org, student_id, email).await? else { return Ok(None) };
+    let contact = contacts::by_id(&*app.store.read().await?, org.id, id).await?;
+    Ok(contact.map(|contact| Linked { id, hubspot_id: contact.hubspot_id }))
 }
 
 /// The newcomer of an identity that is not on the books; none if HubSpot does not know it either, or is not there.

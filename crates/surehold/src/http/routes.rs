@@ -21,7 +21,7 @@ use super::error::ApiError;
 use super::hubspot::{cron, status as mirror_status, webhook as hubspot_webhook};
 use super::observe::{PanicAnswer, observe};
 use super::rest::errors::is_rest;
-use super::rest::{read, write};
+use super::rest::{read, rpc, write};
 use super::student::{batch_cancel, book, bookings, credits, login, sessions};
 use super::trips::{catalogue, checkout, create_booking, give_up, webhook};
 use super::{cors, health, metrics, openapi};
@@ -88,6 +88,8 @@ fn callers() -> Routes {
     OpenApiRouter::new()
         // GET /rest/v1/{view}
         .routes(routes!(read::rest_rows))
+        // POST /rest/v1/rpc/{function}, GET /rest/v1/rpc/{function}
+        .routes(routes!(rpc::rest_call, rpc::rest_call_by_get))
 }
 
 /// Staff: an admin key.

@@ -106,6 +106,11 @@ const BY_CODE: &str = select!(
     "b.code = $2 AND ($3::uuid IS NULL OR b.contact_id = $3) \
      ORDER BY (b.status IN ('pending_payment', 'processing', 'confirmed')) DESC, b.created_at DESC, b.id DESC LIMIT 1"
 );
+// The first row of a command has its key.
+const BY_KEY: &str = select!(
+    "b.id = (SELECT j.entity_id FROM journal j WHERE j.org_id = $1 AND j.key = $2 AND j.principal = $3 \
+     AND j.entity = 'booking' AND j.event = 'booking.confirmed')"
+);
 const ALL_OF_CONTACT: &str = select!("b.contact_id = $2 ORDER BY s.starts_at DESC, b.id DESC LIMIT $3 OFFSET $4");
 const UPCOMING_OF_CONTACT: &str = select!(upcoming!(), " ORDER BY s.starts_at, b.id LIMIT $3 OFFSET $4");
 const PAST_OF_CONTACT: &str = select!(past!(), " ORDER BY s.starts_at DESC, b.id DESC LIMIT $3 OFFSET $4");
@@ -125,6 +130,7 @@ pub const STATEMENTS: &[&str] = &[
     BY_ID,
     BY_HUBSPOT_ID,
     BY_CODE,
+    BY_KEY,
     ALL_OF_CONTACT,
     UPCOMING_OF_CONTACT,
     PAST_OF_CONTACT,
@@ -167,6 +173,17 @@ pub async fn by_code(
 ) -> Result<Option<BookingRow>, StoreError> {
     let statement = client.prepare_cached(BY_CODE).await?;
     client.query_opt(&statement, &[&org_id, &code, &contact_id]).await?.as_ref().map(read).transpose()
+}
+
+/// The booking that a principal made under an idempotency key.
+pub async fn by_key(
+    client: &ClientWrapper,
+    org_id: Uuid,
+    principal: &str,
+    key: &str,
+) -> Result<Option<BookingRow>, StoreError> {
+    let statement = client.prepare_cached(BY_KEY).await?;
+    client.query_opt(&statement, &[&org_id, &key, &principal]).await?.as_ref().map(read).transpose()
 }
 
 /// One page of a contact's bookings, and how many there are in all.

@@ -62,6 +62,12 @@ pub const IDS_BY_IDENTITY: &str = "SELECT k.place, c.id \
      FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS k(org_id, student_id, email, place) \
      CROSS JOIN LATERAL (SELECT c.id FROM contacts c \
      WHERE c.org_id = k.org_id AND c.student_id = k.student_id AND c.email = k.email OFFSET 0) c";
+/// For [`linked_ids_by_identity`].
+pub const LINKED_IDS_BY_IDENTITY: &str = "SELECT k.place, c.id, (SELECT l.hubspot_id FROM hubspot_links l \
+     WHERE l.org_id = k.org_id AND l.entity = 'contact' AND l.entity_id = c.id) \
+     FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS k(org_id, student_id, email, place) \
+     CROSS JOIN LATERAL (SELECT c.id FROM contacts c \
+     WHERE c.org_id = k.org_id AND c.student_id = k.student_id AND c.email = k.email OFFSET 0) c";
 const BY_IDENTITY: &str = select!("c.student_id = $2 AND c.email = $3");
 const BY_ID: &str = select!("c.id = $2");
 const BY_HUBSPOT_ID: &str = select!(
@@ -74,7 +80,16 @@ const SEARCH: &str = select!(
 );
 
 /// Every statement of this file, for the test that prepares them.
-pub const STATEMENTS: &[&str] = &[IDS_BY_IDENTITY, BY_IDENTITY, BY_ID, BY_HUBSPOT_ID, SEARCH];
+pub const STATEMENTS: &[&str] = &[IDS_BY_IDENTITY, LINKED_IDS_BY_IDENTITY, BY_IDENTITY, BY_ID, BY_HUBSPOT_ID, SEARCH];
+
+/// A contact, and what HubSpot knows it as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linked {
+    /// Primary key.
+    pub id: Uuid,
+    /// HubSpot's number of it, if it has one.
+    pub hubspot_id: Option<String>,
+}
 
 /// The ids of contacts, by identities of any organisations: three lists of one length. The answer is as long.
 pub async fn ids_by_identity(
@@ -83,16 +98,38 @@ pub async fn ids_by_identity(
     student_ids: &[&str],
     emails: &[&str],
 ) -> Result<Vec<Option<Uuid>>, StoreError> {
-    let statement = client.prepare_cached(IDS_BY_IDENTITY).await?;
+    by_identities(client, IDS_BY_IDENTITY, org_ids, student_ids, emails, |row| Ok(row.try_get(1)?)).await
+}
+
+/// The same with HubSpot's numbers.
+pub async fn linked_ids_by_identity(
+    client: &ClientWrapper,
+    org_ids: &[Uuid],
+    student_ids: &[&str],
+    emails: &[&str],
+) -> Result<Vec<Option<Linked>>, StoreError> {
+    let read = |row: &Row| Ok(Linked { id: row.try_get(1)?, hubspot_id: row.try_get(2)? });
+    by_identities(client, LINKED_IDS_BY_IDENTITY, org_ids, student_ids, emails, read).await
+}
+
+async fn by_identities<T: Clone>(
+    client: &ClientWrapper,
+    sql: &str,
+    org_ids: &[Uuid],
+    student_ids: &[&str],
+    emails: &[&str],
+    read: impl Fn(&Row) -> Result<T, StoreError>,
+) -> Result<Vec<Option<T>>, StoreError> {
+    let statement = client.prepare_cached(sql).await?;
     super::flight::count_round_trip();
-    let mut ids = vec![None; org_ids.len()];
+    let mut found = vec![None; org_ids.len()];
     for row in client.query(&statement, &[&org_ids, &student_ids, &emails]).await? {
         // Places are counted from 1.
         let place =
-            usize::try_from(row.try_get::<_, i64>(0)?).ok().and_then(|place| ids.get_mut(place.checked_sub(1)?));
-        *place.ok_or_else(|| StoreError::Corrupt("a contact that was not asked for".to_owned()))? = row.try_get(1)?;
+            usize::try_from(row.try_get::<_, i64>(0)?).ok().and_then(|place| found.get_mut(place.checked_sub(1)?));
+        *place.ok_or_else(|| StoreError::Corrupt("a contact that was not asked for".to_owned()))? = Some(read(&row)?);
     }
-    Ok(ids)
+    Ok(found)
 }
 
 /// The contact of a (student ID, email), in upper and lower case.

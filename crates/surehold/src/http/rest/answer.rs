@@ -1,6 +1,6 @@
-//! The answer of a read: rows as they are, and where they stand among all.
+//! The answer of a read: rows as they are, and where they stand among all. And that of a function, which is one row.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::errors;
@@ -24,16 +24,27 @@ pub fn of(page: Page, offset: i64, form: Form, profile: Profile) -> Result<Respo
     };
     let (content_type, body) = match form {
         Form::Rows => (ROWS, page.rows),
-        Form::Object if page.count != 1 => return Err(errors::not_single(page.count)),
-        // Not parsed: a number would lose its digits. An array of one row is the row in brackets.
-        Form::Object => (OBJECT, page.rows.trim_start_matches('[').trim_end_matches(']').to_owned()),
+        Form::Object => match page.only_row() {
+            Some(row) => (OBJECT, row.to_owned()),
+            None => return Err(errors::not_single(page.count)),
+        },
     };
-    let headers = [
+    Ok((status, headers(content_type, range, profile), body).into_response())
+}
+
+/// Makes the answer of a function from its value, which is JSON.
+pub fn of_function(value: String, form: Form, is_counted: bool, profile: Profile) -> Response {
+    let content_type = if form == Form::Object { OBJECT } else { ROWS };
+    let range = HeaderValue::from_static(if is_counted { "0-0/1" } else { "0-0/*" });
+    (headers(content_type, range, profile), value).into_response()
+}
+
+fn headers(content_type: HeaderValue, range: HeaderValue, profile: Profile) -> [(HeaderName, HeaderValue); 3] {
+    [
         (header::CONTENT_TYPE, content_type),
         (header::CONTENT_RANGE, range),
-        (header::HeaderName::from_static("content-profile"), HeaderValue::from_static(profile.schema)),
-    ];
-    Ok((status, headers, body).into_response())
+        (HeaderName::from_static("content-profile"), HeaderValue::from_static(profile.schema)),
+    ]
 }
 
 /// `0-9/42`: which rows these are, of how many. A star is what is not there or not known.

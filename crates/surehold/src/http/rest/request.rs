@@ -6,8 +6,8 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 
-use super::errors;
-use crate::http::access::{Access, has_credential};
+use super::{errors, rpc};
+use crate::http::access::{Access, Acting, has_credential};
 use crate::http::app::App;
 use crate::http::error::ApiError;
 use crate::store::drop_in::catalogue::SCHEMAS;
@@ -16,6 +16,8 @@ use crate::store::drop_in::catalogue::SCHEMAS;
 pub struct Caller {
     /// Who it is.
     pub access: Access,
+    /// Who its commands are recorded as.
+    pub acting: Acting,
     /// In which schema it asks.
     pub profile: Profile,
 }
@@ -40,11 +42,13 @@ impl FromRequestParts<Arc<App>> for Caller {
             Err(error) if error.status == StatusCode::UNAUTHORIZED => return Err(errors::wrong_credential(error)),
             Err(error) => return Err(error),
         };
-        if access.principal_of_key().is_none() {
-            let name = parts.uri.path().rsplit('/').next().unwrap_or_default();
-            return Err(errors::denied("table", name));
-        }
-        Ok(Caller { access, profile: profile(&parts.headers, &parts.method)? })
+        let Some(principal) = access.principal_of_key() else {
+            let path = parts.uri.path();
+            let kind = if rpc::is_function(path) { "function" } else { "table" };
+            return Err(errors::denied(kind, path.rsplit('/').next().unwrap_or_default()));
+        };
+        let acting = access.acting(principal);
+        Ok(Caller { access, acting, profile: profile(&parts.headers, &parts.method)? })
     }
 }
 

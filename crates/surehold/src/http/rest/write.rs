@@ -1,4 +1,4 @@
-//! What is not a read: the views change by functions alone, and every other method says which.
+//! Methods that there are not: the views change by functions alone, and every other method says which.
 
 use std::sync::Arc;
 
@@ -23,11 +23,15 @@ async fn refused(app: &Arc<App>, request: Request) -> Result<Response, ApiError>
     let (mut parts, _) = request.into_parts();
     let caller = Caller::from_request_parts(&mut parts, app).await?;
     let name = parts.uri.path().rsplit('/').next().unwrap_or_default();
+    if rpc::is_function(parts.uri.path()) {
+        return rpc::no_such_method(&parts.method, caller.profile, name);
+    }
     let view = query::view(caller.profile, name)?;
     if parts.method == Method::OPTIONS {
         return Ok([(header::ALLOW, HeaderValue::from_static("OPTIONS,GET,HEAD"))].into_response());
     }
     // The code of a statement that may not write, which is what callers of a read-only replica know.
     let message = format!("{} is read-only here", view.name);
-    Err(ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "25006", message).with_hint(rpc::instead_of_writing(view.name)))
+    Err(ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "25006", message)
+        .with_hint(rpc::hints::instead_of_writing(view.name)))
 }

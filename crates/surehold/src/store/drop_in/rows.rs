@@ -22,6 +22,14 @@ pub struct Page {
     pub total: Option<i64>,
 }
 
+impl Page {
+    /// The row, if there is one and no other. Not parsed: a number would lose its digits. An array of one row is the row in
+    /// brackets.
+    pub fn only_row(&self) -> Option<&str> {
+        (self.count == 1).then(|| self.rows.trim_start_matches('[').trim_end_matches(']'))
+    }
+}
+
 /// Reads a page of an organisation's rows.
 ///
 /// Planning a view of seven tables takes longer than reading a row of it, so statements are prepared and kept. Their text

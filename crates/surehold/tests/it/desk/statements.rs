@@ -59,7 +59,11 @@ async fn reads_use_the_whole_key(on_the_first_day: &str) {
     multiply_rows(&client).await;
 
     client.batch_execute(session::COMMAND_SETTINGS).await.unwrap();
-    for (i, sql) in load::key_reads().iter().chain(&[write::UPDATE_SEATS, contacts::IDS_BY_IDENTITY]).enumerate() {
+    for (i, sql) in load::key_reads()
+        .iter()
+        .chain(&[write::UPDATE_SEATS, contacts::IDS_BY_IDENTITY, contacts::LINKED_IDS_BY_IDENTITY])
+        .enumerate()
+    {
         client.batch_execute(&format!("PREPARE q{i} AS {sql}")).await.unwrap();
         let arguments = client.prepare(sql).await.unwrap().params().len();
         let nulls = vec!["NULL"; arguments].join(", ");

@@ -6,6 +6,7 @@ mod official_client;
 mod operators;
 mod pages;
 mod plans;
+mod rpc;
 mod who_may;
 mod wrong;
 

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::open;
+use crate::support::Api;
 use crate::support::node::node;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -26,5 +27,28 @@ async fn supabase_js_reads_as_from_its_own_server() {
         ];
         node("rest/reads.mjs", &settings).await;
     }
+    api.school.laws_hold().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn supabase_js_books_and_cancels_as_with_its_own_functions() {
+    let api = Api::open().await;
+    let credits = json!({ "cs_credits": 9, "shared_mock_credits": 3, "sj_credits": 1 });
+    let ann = api.enrols("ANN", credits).await;
+    api.hubspot_knows("contact", ann.id, "9001").await;
+    for place in 0..10 {
+        api.enrols(&format!("RACER{place}"), json!({ "cs_credits": 1 })).await;
+    }
+    let exam = api.opens("Clinical Skills", 9).await;
+    api.hubspot_knows("slot", exam, "7001").await;
+    let narrow = api.opens_on("Clinical Skills", 1, "2030-05-05").await;
+    let scene = json!({ "student": ann.id, "exam": exam, "narrow": narrow });
+    let settings = [
+        ("CLIENT", "@supabase/supabase-js"),
+        ("SUREHOLD_URL", api.url.as_str()),
+        ("SERVICE_KEY", &api.keys.service),
+        ("SCENE", &scene.to_string()),
+    ];
+    node("rest/exams.mjs", &settings).await;
     api.school.laws_hold().await;
 }

@@ -14,10 +14,10 @@ pub fn check(method: &str, path: &str, status: u16, body: &Value) -> Result<(), 
     // HEAD is GET without the body.
     let is_head = method == "HEAD";
     let Some(operation) = operation(if is_head { "GET" } else { method }, path) else {
-        // Views know who asks before they say that they do not change.
+        // Views and functions know who asks before they say that they do not have a method.
         let is_known = match status {
             404 | 405 => true,
-            401 | 403 | 406 => path.starts_with("/rest/"),
+            401 | 403 | 406 => path.starts_with("/rest/v1/") && !(method == "POST" && path.contains("/rpc/")),
             _ => method == "OPTIONS",
         };
         return if is_known { Ok(()) } else { Err("no such route".to_owned()) };

@@ -1,0 +1,174 @@
+//! The arguments of a call, and their types: what PostgreSQL makes of JSON (`json_to_record`), with its own words where it
+//! can make nothing of it.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode, header};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::http::app::App;
+use crate::http::body::read_up_to;
+use crate::http::error::ApiError;
+use crate::http::rest::errors;
+
+/// Parameters of a query string that say what is wanted of the rows that a function returns. It is one row, whatever its
+/// order.
+const ABOUT_ROWS: [&str; 4] = ["order", "limit", "offset", "columns"];
+
+/// The arguments of a call, by name.
+pub struct Arguments(Map<String, Value>);
+
+impl Arguments {
+    /// Those of a body, which is JSON. Nothing is no arguments, and so is what is no object.
+    pub async fn of_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Arguments, ApiError> {
+        if let Some(given) = headers.get(header::CONTENT_TYPE) {
+            let given = String::from_utf8_lossy(given.as_bytes());
+            if !given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+                return Err(not_understood(format!("Content-Type not acceptable: {given}")));
+            }
+        }
+        let bytes = read_up_to(headers, body, app, app.options.body_bytes_max).await?;
+        if bytes.is_empty() {
+            return Ok(Arguments(Map::new()));
+        }
+        match serde_json::from_slice(&bytes) {
+            Ok(Value::Object(members)) => Ok(Arguments(members)),
+            Ok(_) => Ok(Arguments(Map::new())),
+            Err(_) => Err(not_understood("Empty or invalid json".to_owned())),
+        }
+    }
+
+    /// Those of a query string, and the columns that it selects.
+    pub fn of_query(text: &str) -> (Arguments, Option<String>) {
+        let mut arguments = Map::new();
+        let mut select = None;
+        for (name, value) in form_urlencoded::parse(text.as_bytes()).into_owned() {
+            if name == "select" {
+                select = Some(value);
+            } else if !ABOUT_ROWS.contains(&name.as_str()) {
+                arguments.insert(name, Value::String(value));
+            }
+        }
+        (Arguments(arguments), select)
+    }
+
+    /// Their names, sorted.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.0.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// An argument of type `text`. `None` is NULL, or a default of NULL.
+    pub fn text(&self, name: &str) -> Result<Option<String>, ApiError> {
+        let text = match self.0.get(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+        };
+        if text.contains('\0') {
+            let error = ApiError::new(StatusCode::BAD_REQUEST, "22P05", "unsupported Unicode escape sequence");
+            return Err(error.with_details(Value::String("\\u0000 cannot be converted to text.".to_owned())));
+        }
+        Ok(Some(text))
+    }
+
+    /// An argument of type `text`, of which nothing is NULL, too: callers fill in what they do not know.
+    pub fn filled_text(&self, name: &str) -> Result<Option<String>, ApiError> {
+        Ok(self.text(name)?.filter(|text| !text.trim().is_empty()))
+    }
+
+    /// An argument of type `uuid`.
+    pub fn uuid(&self, name: &str) -> Result<Option<Uuid>, ApiError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        // PostgreSQL knows no URNs.
+        match Uuid::try_parse(&text) {
+            Ok(id) if text.len() <= 38 => Ok(Some(id)),
+            _ => Err(value("22P02", format!("invalid input syntax for type uuid: \"{text}\""))),
+        }
+    }
+
+    /// An argument of type `integer`.
+    pub fn integer(&self, name: &str) -> Result<Option<i32>, ApiError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let digits = text.trim();
+        let unsigned = digits.strip_prefix(['-', '+']).unwrap_or(digits);
+        if unsigned.is_empty() || !unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(value("22P02", format!("invalid input syntax for type integer: \"{text}\"")));
+        }
+        let out_of_range = |_| value("22003", format!("value \"{text}\" is out of range for type integer"));
+        digits.parse().map(Some).map_err(out_of_range)
+    }
+}
+
+/// The columns that the query string of a POST selects. Conditions on what a function returns are not understood, and one
+/// that is not applied shows too much.
+pub fn selected(text: &str) -> Result<Option<String>, ApiError> {
+    let mut select = None;
+    for (name, value) in form_urlencoded::parse(text.as_bytes()).into_owned() {
+        if name == "select" {
+            select = Some(value);
+        } else if !ABOUT_ROWS.contains(&name.as_str()) {
+            return Err(errors::parse("filter", &value, 1, "what a function returns cannot be filtered"));
+        }
+    }
+    Ok(select)
+}
+
+fn not_understood(message: String) -> ApiError {
+    ApiError::new(StatusCode::BAD_REQUEST, "PGRST102", message)
+}
+
+fn value(code: &'static str, message: String) -> ApiError {
+    ApiError::new(StatusCode::BAD_REQUEST, code, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn arguments(value: Value) -> Arguments {
+        let Value::Object(members) = json!({ "p": value }) else { unreachable!("an object") };
+        Arguments(members)
+    }
+
+    #[test]
+    fn text_is_made_of_anything() {
+        let of = |value| arguments(value).text("p").map_err(|error| error.code);
+        assert_eq!(of(json!(" a ")), Ok(Some(" a ".to_owned())));
+        assert_eq!(of(json!(true)), Ok(Some("true".to_owned())));
+        assert_eq!(of(json!(1_599_999)), Ok(Some("1599999".to_owned())));
+        assert_eq!(of(json!({"a": [1]})), Ok(Some("{\"a\":[1]}".to_owned())));
+        assert_eq!(of(json!(null)), Ok(None));
+        assert_eq!(arguments(json!(1)).text("q").map_err(|error| error.code), Ok(None));
+        assert_eq!(of(json!("a\0b")), Err("22P05"));
+    }
+
+    #[test]
+    fn numbers_are_whole_and_fit() {
+        let of = |value| arguments(value).integer("p").map_err(|error| error.code);
+        for (given, number) in [(json!(5), 5), (json!(" -7 "), -7), (json!("+1"), 1), (json!("2147483647"), i32::MAX)] {
+            assert_eq!(of(given), Ok(Some(number)));
+        }
+        for wrong in [json!(1.5), json!("x"), json!(""), json!(true), json!([1]), json!("1 2"), json!("--1")] {
+            assert_eq!(of(wrong.clone()), Err("22P02"), "{wrong}");
+        }
+        assert_eq!(of(json!(2_147_483_648_i64)), Err("22003"));
+    }
+
+    #[test]
+    fn uuids_have_postgresqls_spellings() {
+        let of = |text: &str| arguments(json!(text)).uuid("p").map_err(|error| error.code);
+        let id = Uuid::from_u128(7);
+        for spelling in
+            [id.to_string(), id.to_string().to_uppercase(), id.simple().to_string(), id.braced().to_string()]
+        {
+            assert_eq!(of(&spelling), Ok(Some(id)));
+        }
+        for wrong in ["", "x", "1500000", &id.urn().to_string()] {
+            assert_eq!(of(wrong), Err("22P02"), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What callers are told who write to a view.
+
+/// Which function changes what a view shows.
+pub fn instead_of_writing(view: &str) -> &'static str {
+    match view {
+        "hubspot_bookings" => {
+            "Call rpc('create_booking_atomic', …) to book and rpc('cancel_booking_atomic', …) to cancel."
+        }
+        "hubspot_contact_credits" => {
+            "Credits change with the bookings that they pay for: call rpc('create_booking_atomic', …) or \
+             rpc('cancel_booking_atomic', …)."
+        }
+        "hubspot_mock_exams" => {
+            "total_bookings follows from the bookings, and rpc('increment_exam_bookings', …) returns it; sessions are \
+             changed by /api/admin/mock-exams."
+        }
+        "experience_slots" => {
+            "Call rpc('decrement_slot_availability', …) or rpc('release_slot_availability', …); slots are changed by \
+             /api/admin/slots."
+        }
+        "bookings" => "Call rpc('create_booking_atomic', …) or rpc('confirm_booking_atomic', …).",
+        "trips" | "payments" => "Call the function checkout, or rpc('create_booking_atomic', …).",
+        _ => "It is written with the changes that it is about.",
+    }
+}
