@@ -1,6 +1,6 @@
 //! What callers are told who write to a view.
 
-/// Which function changes what a view shows.
+/// What changes what a view shows.
 pub fn instead_of_writing(view: &str) -> &'static str {
     match view {
         "hubspot_bookings" => {
@@ -14,12 +14,9 @@ pub fn instead_of_writing(view: &str) -> &'static str {
             "total_bookings follows from the bookings, and rpc('increment_exam_bookings', …) returns it; sessions are \
              changed by /api/admin/mock-exams."
         }
-        "experience_slots" => {
-            "Call rpc('decrement_slot_availability', …) or rpc('release_slot_availability', …); slots are changed by \
-             /api/admin/slots."
-        }
-        "bookings" => "Call rpc('create_booking_atomic', …) or rpc('confirm_booking_atomic', …).",
-        "trips" | "payments" => "Call the function checkout, or rpc('create_booking_atomic', …).",
+        "experience_slots" => "Slots are changed, and their seats withheld and released, by /api/admin/slots.",
+        "bookings" => "Call the function create-booking to book, and /functions/v1/bookings/{id}/cancel to cancel.",
+        "trips" | "payments" => "Call the function checkout, or create-booking for a trip that is paid.",
         _ => "It is written with the changes that it is about.",
     }
 }
