@@ -7,20 +7,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde_json::Value;
-use surehold_simulators::hubspot::{CONTACTS, Call, Limits};
+use surehold::hubspot::{Mapping, Object};
+use surehold_simulators::hubspot::{Call, Limits};
 use tokio::process::Command;
 
 use crate::cluster::Cluster;
 use crate::contestant::{product, without_settings};
-use crate::hubspot::{CALLS, HubSpot, WINDOW_SECONDS};
+use crate::hubspot::{HubSpot, limits};
 use crate::measure::{
     CALLS_PER_BOOKING, DRIFTED, Figures, LIMIT_SHARE, NOT_ONCE, PER_SECOND, ROWS_PER_WRITE, TOO_FAST,
 };
 use crate::round::Void;
 
-/// The types of the school's objects, besides contacts.
-const SESSIONS: &str = "2-50158913";
-const BOOKINGS: &str = "2-50158943";
 /// A run ends early where one call fails again and again; another goes on. More than so many are no accident.
 const RUNS_MAX: usize = 5;
 /// A lease ends within this.
@@ -47,7 +45,7 @@ pub async fn prepare(hubspot: &HubSpot, url: &str) -> anyhow::Result<()> {
 pub async fn drain(hubspot: &HubSpot, cluster: &Cluster, database: &str, bookings: u64) -> anyhow::Result<Figures> {
     let url = cluster.url(database);
     lease_ends(cluster, database).await?;
-    hubspot.simulator.set_limits(Limits::professional());
+    hubspot.simulator.set_limits(limits());
     hubspot.comes_back();
     let (before, refused) = (hubspot.simulator.calls().len(), too_fast(hubspot));
     let begun = Instant::now();
@@ -86,7 +84,8 @@ pub async fn drain(hubspot: &HubSpot, cluster: &Cluster, database: &str, booking
 
 /// The least time in which HubSpot's limit lets so many calls through: the first of each window at once.
 fn least_seconds(calls: usize) -> f64 {
-    (calls.saturating_sub(1) / CALLS as usize) as f64 * WINDOW_SECONDS
+    let Limits { calls: at_once, interval_ms, .. } = limits();
+    (calls.saturating_sub(1) / at_once as usize) as f64 * interval_ms as f64 / 1e3
 }
 
 /// Calls that arrived.
@@ -125,11 +124,12 @@ async fn not_once(hubspot: &HubSpot, cluster: &Cluster, database: &str) -> anyho
     let client = cluster.connect(database).await?;
     let mut wrong = 0;
     let mut bookings = 0;
-    for (object_type, table) in [(CONTACTS, "contacts"), (SESSIONS, "slots"), (BOOKINGS, "bookings")] {
+    let mapping = Mapping::default();
+    for (object, table) in [(Object::Contact, "contacts"), (Object::Session, "slots"), (Object::Booking, "bookings")] {
         let rows = client.query(&format!("SELECT id::text FROM {table}"), &[]).await?;
         let mut missing: HashSet<String> = rows.iter().map(|row| row.get(0)).collect();
         bookings = missing.len();
-        for record in hubspot.simulator.records(object_type) {
+        for record in hubspot.simulator.records(mapping.object_type(object)) {
             wrong += u64::from(!record.value("surehold_id").is_some_and(|id| missing.remove(id)));
         }
         wrong += missing.len() as u64;

@@ -80,12 +80,22 @@ pub fn product() -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
+/// What the product also reads where its own settings are not given.
+const SHARED_SETTINGS: [&str; 7] = [
+    "DATABASE_URL",
+    "HUBSPOT_ACCESS_TOKEN",
+    "HUBSPOT_CLIENT_SECRET",
+    "CRON_SECRET",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_WEBHOOK_SECRET",
+    "REDIS_URL",
+];
+
 /// Settings of this shell are not the product's.
 pub fn without_settings(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
-        let other = ["DATABASE_URL", "HUBSPOT_ACCESS_TOKEN", "HUBSPOT_CLIENT_SECRET", "CRON_SECRET"];
-        if name.starts_with("SUREHOLD_") || other.contains(&&*name) {
+        if name.starts_with("SUREHOLD_") || SHARED_SETTINGS.contains(&&*name) {
             command.env_remove(&*name);
         }
     }

@@ -4,12 +4,11 @@ use anyhow::Context;
 use surehold_simulators::hubspot::{Effect, Fault, Limits, Options, Rule, Simulator};
 use uuid::Uuid;
 
-/// Calls of the app that HubSpot lets through in [`WINDOW_SECONDS`] (edition Professional).
-pub const CALLS: u32 = 190;
-/// The same for associations, which count apart.
-const ASSOCIATIONS: u32 = 150;
-/// The window of both limits.
-pub const WINDOW_SECONDS: f64 = 10.0;
+/// How many calls it lets through.
+pub fn limits() -> Limits {
+    Limits::professional()
+}
+
 /// How often each fault happens.
 const FAULTY: f64 = 0.02;
 
@@ -31,7 +30,7 @@ impl HubSpot {
         let options = Options {
             listen: ([127, 0, 0, 1], 0).into(),
             token: token.clone(),
-            limits: Limits::professional(),
+            limits: limits(),
             ..Options::default()
         };
         let simulator = Simulator::start(options).await.context("cannot start the stand-in for HubSpot")?;
@@ -40,7 +39,7 @@ impl HubSpot {
 
     /// The product's flags that name it. A call is given up soon, so that no lease outlives its holder for long.
     pub fn flags(&self) -> Vec<String> {
-        let (calls, associations) = (CALLS.to_string(), ASSOCIATIONS.to_string());
+        let (calls, associations) = (limits().calls.to_string(), limits().association_calls.to_string());
         let flags = [
             ("--hubspot-access-token", self.token.as_str()),
             ("--hubspot-api-base", self.simulator.base_url()),

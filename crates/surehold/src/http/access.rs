@@ -82,15 +82,10 @@ impl FromRequestParts<Arc<App>> for Access {
             app.limits.count_address(parts)?;
             return Ok(Access { org, credential: Credential::Student(contact_id) });
         } else if let Some(org) = app.directory.orgs().await?.by_host(host(parts))
-            && let Some(user_id) = app.options.jwt_secrets.user_of(&org.slug, text)
+            && let Some(credential) = credential_of_jwt(app, &org, text)
         {
             app.limits.count_address(parts)?;
-            return Ok(Access { org, credential: Credential::User(user_id) });
-        } else if let Some(org) = app.directory.orgs().await?.by_host(host(parts))
-            && app.options.jwt_secrets.is_anonymous(&org.slug, text)
-        {
-            app.limits.count_address(parts)?;
-            return Ok(Access { org, credential: Credential::None });
+            return Ok(Access { org, credential });
         }
         app.limits.count_address(parts)?;
         Err(ApiError::unauthenticated(WRONG_CREDENTIAL))
@@ -127,6 +122,13 @@ impl FromRequestParts<Arc<App>> for AccessAnyway {
             None => Err(error),
         }
     }
+}
+
+/// Whom a token of the marketplace's identity provider names; `None`: it is no such token, or not a good one.
+fn credential_of_jwt(app: &App, org: &OrgRow, token: &str) -> Option<Credential> {
+    let secrets = &app.options.jwt_secrets;
+    let user = secrets.user_of(&org.slug, token).map(Credential::User);
+    user.or_else(|| secrets.is_anonymous(&org.slug, token).then_some(Credential::None))
 }
 
 /// The organisation of an API key that is right in every part.

@@ -64,6 +64,16 @@ pub struct Tally {
     pub refused: i64,
 }
 
+impl Tally {
+    /// Adds others.
+    pub fn add(&mut self, more: Tally) {
+        self.added += more.added;
+        self.changed += more.changed;
+        self.unchanged += more.unchanged;
+        self.refused += more.refused;
+    }
+}
+
 impl From<StoreError> for Stop {
     fn from(error: StoreError) -> Stop {
         Stop::Fatal(error.into())

@@ -20,17 +20,16 @@ const PAGE: usize = 8 * BATCH_MAX;
 pub(super) struct Batches<'a> {
     calls: &'a Calls<'a>,
     object: Object,
-    /// What is read, and what is read next.
-    which: Option<Which>,
-    then: Option<Which>,
+    /// What is still to be read; the first of it is being read.
+    left: &'static [Which],
     after: Uuid,
     page: IntoIter<Ready>,
 }
 
 impl<'a> Batches<'a> {
     pub fn new(calls: &'a Calls<'a>, object: Object) -> Batches<'a> {
-        let (which, then) = (Some(Which::DueWithRecord), Some(Which::DueWithout));
-        Batches { calls, object, which, then, after: Uuid::nil(), page: Vec::new().into_iter() }
+        let left = &[Which::DueWithRecord, Which::DueWithout];
+        Batches { calls, object, left, after: Uuid::nil(), page: Vec::new().into_iter() }
     }
 
     /// Batches of up to [`BATCH_MAX`] rows, which all have a record that we know, or none.
@@ -42,16 +41,16 @@ impl<'a> Batches<'a> {
     }
 
     async fn next(&mut self) -> Result<Option<Vec<Ready>>, MirrorError> {
-        while let Some(which) = self.which {
+        while let [which, then @ ..] = self.left {
             if self.page.len() == 0 {
-                self.page = self.read(which).await?.into_iter();
+                self.page = self.read(*which).await?.into_iter();
             }
             match self.page.as_slice().last() {
                 Some(last) => {
                     self.after = last.id;
                     return Ok(Some(self.page.by_ref().take(BATCH_MAX).collect()));
                 }
-                None => (self.which, self.then, self.after) = (self.then, None, Uuid::nil()),
+                None => (self.left, self.after) = (then, Uuid::nil()),
             }
         }
         Ok(None)

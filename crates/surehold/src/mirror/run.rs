@@ -78,10 +78,13 @@ pub(super) async fn run(
     progress: &dyn Progress,
 ) -> Result<(), MirrorError> {
     // What an earlier run left goes first: while HubSpot is away, nothing more is looked for.
-    let left = waiting(calls).await?;
-    progress.found(left);
-    let mut is_more = left > 0 && push_all(calls, report, progress).await?;
-    let left = waiting(calls).await?;
+    let mut left = waiting(calls).await?;
+    let mut is_more = false;
+    if left > 0 {
+        progress.found(left);
+        is_more = push_all(calls, report, progress).await?;
+        left = waiting(calls).await?;
+    }
     notice(calls).await?;
     progress.found(waiting(calls).await?.saturating_sub(left));
     is_more |= push_all(calls, report, progress).await?;
@@ -104,8 +107,8 @@ async fn notice(calls: &Calls<'_>) -> Result<(), MirrorError> {
 
 /// Rows that wait to be pushed.
 async fn waiting(calls: &Calls<'_>) -> Result<u64, MirrorError> {
-    let pending = status::pending(&*calls.mirror.store.read().await?, calls.org.id).await?;
-    Ok(u64::try_from(pending.iter().map(|pending| pending.rows).sum::<i64>()).unwrap_or_default())
+    let rows = status::pending_rows(&*calls.mirror.store.read().await?, calls.org.id).await?;
+    Ok(u64::try_from(rows).unwrap_or_default())
 }
 
 /// Pushes what waits. Says whether that makes for more contacts to push.

@@ -13,7 +13,7 @@ use super::plan::Plan;
 use super::record::{Record, day, instant};
 use super::roll::Roll;
 use super::tables::TableReport;
-use crate::import::importer::{Done, Importer, RowResult, Stop, Tally};
+use crate::import::importer::{Done, Importer, RowResult, Stop};
 use crate::import::table::{Lines, Problem};
 use crate::import::values;
 use crate::store::move_in::{Here, KnownBooking};
@@ -78,15 +78,8 @@ impl World<'_> {
 
         let importer = self.importer;
         let work = async |change: &Change| changes::carry_out(importer, change).await;
-        let (tally, fatal) = importer.run(changes, &mut into.report, work).await;
-        add(&mut into.tally, tally);
-        if let Some(error) = fatal {
-            return Err(error);
-        }
-        let work = async |wanted: &Wanted| import(importer, wanted).await;
-        let (tally, fatal) = importer.run(imports, &mut into.report, work).await;
-        add(&mut into.tally, tally);
-        fatal.map_or(Ok(()), Err)
+        into.run(importer, changes, work).await?;
+        into.run(importer, imports, async |wanted: &Wanted| import(importer, wanted).await).await
     }
 
     /// The bookings that can be understood; the others are in the report.
@@ -293,13 +286,6 @@ fn by_rule(code: &str, refusal: &Refusal) -> Problem {
         _ => format!("{refusal} ({})", refusal.code()),
     };
     problem("booking_id", code, &reason)
-}
-
-fn add(to: &mut Tally, more: Tally) {
-    to.added += more.added;
-    to.changed += more.changed;
-    to.unchanged += more.unchanged;
-    to.refused += more.refused;
 }
 
 async fn import(importer: &Importer, wanted: &Wanted) -> RowResult {

@@ -22,10 +22,9 @@ pub async fn bring(importer: &Importer, records: &[Record], into: &mut TableRepo
         taken.borrow_mut().push(row.clone());
         Ok(done)
     };
-    let (tally, fatal) = importer.run(rows, &mut into.report, work).await;
-    into.tally = tally;
     into.tally.refused += refused;
-    fatal.map_or(Ok(taken.into_inner()), Err)
+    into.run(importer, rows, work).await?;
+    Ok(taken.into_inner())
 }
 
 /// The rows as those of a contacts file, with an id.

@@ -36,10 +36,9 @@ pub async fn bring(
         taken.borrow_mut().push((done.0, row.clone()));
         Ok(done)
     };
-    let (tally, fatal) = importer.run(rows, &mut into.report, work).await;
-    into.tally = tally;
     into.tally.refused += refused;
-    fatal.map_or(Ok(taken.into_inner()), Err)
+    into.run(importer, rows, work).await?;
+    Ok(taken.into_inner())
 }
 
 /// The rows as those of a sessions file, with an id and without a count of bookings.

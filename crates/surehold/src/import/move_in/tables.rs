@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::record::Record;
-use crate::import::importer::Tally;
+use crate::import::importer::{Importer, RowResult, Tally};
 use crate::import::report::{Line, Place, Report};
+use crate::import::table::Lines;
 
 /// What became of a table's rows.
 pub struct TableReport {
@@ -25,6 +26,22 @@ impl TableReport {
     pub fn of(table: &'static str, records: Option<&[Record]>) -> TableReport {
         let ids = records.unwrap_or_default().iter().map(|record| record.text(&["id", "hubspot_id"])).collect();
         TableReport { table, is_there: records.is_some(), ids, tally: Tally::default(), report: Report::default() }
+    }
+
+    /// Does what there is to be done about rows, and counts what became of them.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Importer::run`].
+    pub async fn run<R>(
+        &mut self,
+        importer: &Importer,
+        rows: Lines<R>,
+        work: impl AsyncFn(&R) -> RowResult,
+    ) -> anyhow::Result<()> {
+        let (tally, fatal) = importer.run(rows, &mut self.report, work).await;
+        self.tally.add(tally);
+        fatal.map_or(Ok(()), Err)
     }
 
     /// Its rows.

@@ -61,20 +61,25 @@ const FORGET: &str = "UPDATE hubspot_links SET hubspot_id = NULL, pushed_version
     WHERE org_id = $1 AND entity = $2 AND entity_id = $3 AND hubspot_id = $4";
 // Bookings whose contact or session gets another record. Those that were parked only because they could not be
 // associated with the old one have another chance.
-const LEFT_BEHIND: [&str; 2] = [
-    "UPDATE hubspot_links l SET associated_version = 0, associated_contact = NULLIF(l.associated_contact, $3),
-        failures = CASE WHEN l.pushed_version < l.seen_version THEN l.failures ELSE 0 END,
-        parked_at = CASE WHEN l.pushed_version < l.seen_version THEN l.parked_at END,
-        retry_at = CASE WHEN l.pushed_version < l.seen_version THEN l.retry_at END
-    FROM bookings b WHERE b.org_id = $1 AND b.contact_id = $2
-      AND l.org_id = b.org_id AND l.entity = 'booking' AND l.entity_id = b.id",
-    "UPDATE hubspot_links l SET associated_version = 0, associated_session = NULLIF(l.associated_session, $3),
-        failures = CASE WHEN l.pushed_version < l.seen_version THEN l.failures ELSE 0 END,
-        parked_at = CASE WHEN l.pushed_version < l.seen_version THEN l.parked_at END,
-        retry_at = CASE WHEN l.pushed_version < l.seen_version THEN l.retry_at END
-    FROM bookings b WHERE b.org_id = $1 AND b.slot_id = $2
-      AND l.org_id = b.org_id AND l.entity = 'booking' AND l.entity_id = b.id",
-];
+macro_rules! left_behind {
+    ($end:literal, $column:literal) => {
+        concat!(
+            "UPDATE hubspot_links l SET associated_version = 0, ",
+            $end,
+            " = NULLIF(l.",
+            $end,
+            ", $3), \
+             failures = CASE WHEN l.pushed_version < l.seen_version THEN l.failures ELSE 0 END, \
+             parked_at = CASE WHEN l.pushed_version < l.seen_version THEN l.parked_at END, \
+             retry_at = CASE WHEN l.pushed_version < l.seen_version THEN l.retry_at END \
+             FROM bookings b WHERE b.org_id = $1 AND b.",
+            $column,
+            " = $2 AND l.org_id = b.org_id AND l.entity = 'booking' AND l.entity_id = b.id"
+        )
+    };
+}
+const LEFT_BY_CONTACT: &str = left_behind!("associated_contact", "contact_id");
+const LEFT_BY_SESSION: &str = left_behind!("associated_session", "slot_id");
 const PUSH_AGAIN: &str = "UPDATE hubspot_links SET pushed_version = 0, failures = 0, retry_at = NULL, parked_at = NULL,
         changed_at = CASE WHEN pushed_version < seen_version THEN changed_at ELSE now() END
     WHERE org_id = $1 AND entity = $2 AND entity_id = ANY($3)";
@@ -120,8 +125,8 @@ pub const STATEMENTS: &[&str] = &[
     RETRY,
     RETRY_ALL,
     ASSOCIATED,
-    LEFT_BEHIND[0],
-    LEFT_BEHIND[1],
+    LEFT_BY_CONTACT,
+    LEFT_BY_SESSION,
     PARKED_RECORDS,
     BROUGHT_IN,
 ];
@@ -188,8 +193,8 @@ pub async fn forget(
     hubspot_id: &str,
 ) -> Result<(), StoreError> {
     let left_behind = match entity {
-        Entity::Contact => Some(LEFT_BEHIND[0]),
-        Entity::Slot => Some(LEFT_BEHIND[1]),
+        Entity::Contact => Some(LEFT_BY_CONTACT),
+        Entity::Slot => Some(LEFT_BY_SESSION),
         _ => None,
     };
     if let Some(sql) = left_behind {

@@ -127,9 +127,15 @@ pub enum Which {
     Known,
 }
 
+macro_rules! may_be_tried {
+    () => {
+        "l.parked_at IS NULL AND (l.retry_at IS NULL OR l.retry_at <= now())"
+    };
+}
+
 macro_rules! due {
     () => {
-        "l.pushed_version < l.seen_version AND l.parked_at IS NULL AND (l.retry_at IS NULL OR l.retry_at <= now())"
+        concat!("l.pushed_version < l.seen_version AND ", may_be_tried!())
     };
 }
 
@@ -179,10 +185,7 @@ fn bookings_sql(which: Which) -> String {
 
 fn loose_sql(is_due: bool) -> String {
     let which = match is_due {
-        true => {
-            "l.associated_version < l.pushed_version AND l.parked_at IS NULL
-               AND (l.retry_at IS NULL OR l.retry_at <= now())"
-        }
+        true => concat!("l.associated_version < l.pushed_version AND ", may_be_tried!()),
         false => "l.associated_version >= l.pushed_version AND l.pushed_version >= l.seen_version",
     };
     format!(

@@ -84,10 +84,14 @@ pub async fn loose(client: &ClientWrapper, org_id: Uuid) -> Result<i64, StoreErr
     Ok(client.query_one(LOOSE, &[&org_id]).await?.try_get(0)?)
 }
 
+/// How many rows wait to be pushed.
+pub async fn pending_rows(client: &ClientWrapper, org_id: Uuid) -> Result<i64, StoreError> {
+    Ok(pending(client, org_id).await?.iter().map(|pending| pending.rows).sum())
+}
+
 /// How many rows wait, to be pushed or to be associated.
 pub async fn waiting(client: &ClientWrapper, org_id: Uuid) -> Result<i64, StoreError> {
-    let pending: i64 = pending(client, org_id).await?.iter().map(|pending| pending.rows).sum();
-    Ok(pending + loose(client, org_id).await?)
+    Ok(pending_rows(client, org_id).await? + loose(client, org_id).await?)
 }
 
 /// How many rows are parked.
