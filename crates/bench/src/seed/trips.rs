@@ -39,7 +39,7 @@ pub(super) fn route(pool: Pool) -> MethodRouter<Arc<App>> {
             let principal = access
                 .principal_of_key()
                 .ok_or_else(|| ApiError::unauthenticated("The seed's server needs a service key."))?;
-            let mut request = TripRequest::read(fields)?;
+            let request = TripRequest::read(fields)?;
             let items = request.items(&app, access.org.id).await?;
             let key = key.key();
             let call = Call { org_id: access.org.id, principal: &principal, key: key.text(), request, items };

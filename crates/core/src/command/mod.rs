@@ -352,6 +352,9 @@ pub struct Withhold {
     pub seats: i32,
     /// Why, for the journal.
     pub reason: Option<String>,
+    /// Take only seats that somebody could book at this moment. An operator may take others, too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub on_sale_only: bool,
 }
 
 impl Command {

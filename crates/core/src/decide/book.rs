@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::codes::booking_code;
 use crate::command::{Book, Key, Pay};
-use crate::decide::{Act, Stop};
+use crate::decide::{Act, Stop, check_on_sale};
 use crate::key::derived;
 use crate::outcome::{Answer, Booked, Outcome};
 use crate::refusal::Refusal;
@@ -39,13 +39,11 @@ pub(super) fn book(act: &mut Act<'_>, c: &Book) -> Result<Outcome, Stop> {
     }
 
     // The state of the slot. An operator may book ahead of the sale and after the start.
-    if slot.status == SlotStatus::Cancelled || (c.pay != Pay::Override && !slot.is_active(act.now)) {
-        return Err(Refusal::SlotNotActive { activates_at: slot.goes_on_sale_at() }.into());
-    }
-    if c.pay != Pay::Override && slot.starts_at <= act.now {
-        return Err(Refusal::SlotPast.into());
-    }
-    if slot.is_blocked {
+    if c.pay != Pay::Override {
+        check_on_sale(&slot, act.now)?;
+    } else if slot.status == SlotStatus::Cancelled {
+        return Err(Refusal::SlotNotActive { activates_at: None }.into());
+    } else if slot.is_blocked {
         return Err(Refusal::SlotBlocked.into());
     }
 

@@ -25,7 +25,7 @@ use crate::key::fingerprint;
 use crate::ledger::Ledger;
 use crate::outcome::Outcome;
 use crate::refusal::Refusal;
-use crate::rows::Remembered;
+use crate::rows::{Remembered, Slot};
 
 pub(crate) use act::Act;
 
@@ -97,6 +97,20 @@ pub fn decide(ledger: &mut Ledger, request: &Request, fresh: &mut Fresh<'_>) -> 
         Command::AddOffering(c) => add_offering::add_offering(&mut act, c),
         Command::ChangeOffering(c) => change_offering::change_offering(&mut act, c),
     }
+}
+
+/// Whether seats of a slot can be had at this moment, how many there are aside.
+fn check_on_sale(slot: &Slot, now: Timestamp) -> Result<(), Refusal> {
+    if !slot.is_active(now) {
+        return Err(Refusal::SlotNotActive { activates_at: slot.goes_on_sale_at() });
+    }
+    if slot.starts_at <= now {
+        return Err(Refusal::SlotPast);
+    }
+    if slot.is_blocked {
+        return Err(Refusal::SlotBlocked);
+    }
+    Ok(())
 }
 
 fn repeat(ledger: &Ledger, remembered: &Remembered, replayed: bool) -> Outcome {

@@ -4,7 +4,7 @@
 use crate::codes::booking_code;
 use crate::command::Move;
 use crate::decide::book::{check_prerequisites, duplicate};
-use crate::decide::{Act, Stop};
+use crate::decide::{Act, Stop, check_on_sale};
 use crate::outcome::{Answer, Moved, Outcome};
 use crate::refusal::Refusal;
 use crate::rows::Entity;
@@ -35,15 +35,7 @@ pub(super) fn move_booking(act: &mut Act<'_>, c: &Move) -> Result<Outcome, Stop>
     if booking.offering_id != to.offering_id {
         return Err(Refusal::TypeMismatch.into());
     }
-    if !to.is_active(act.now) {
-        return Err(Refusal::SlotNotActive { activates_at: to.goes_on_sale_at() }.into());
-    }
-    if to.starts_at <= act.now {
-        return Err(Refusal::SlotPast.into());
-    }
-    if to.is_blocked {
-        return Err(Refusal::SlotBlocked.into());
-    }
+    check_on_sale(&to, act.now)?;
     let clash = act.ledger.bookings_of(contact.id).find(|b| {
         b.id != booking.id
             && b.status.is_live()

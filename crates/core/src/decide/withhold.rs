@@ -1,7 +1,7 @@
 //! Withhold: take seats out of sale without a booking, or put them back.
 
 use crate::command::Withhold;
-use crate::decide::{Act, Stop};
+use crate::decide::{Act, Stop, check_on_sale};
 use crate::outcome::{Answer, Outcome, SlotSaved};
 use crate::refusal::Refusal;
 
@@ -9,6 +9,12 @@ pub(super) fn withhold(act: &mut Act<'_>, c: &Withhold) -> Result<Outcome, Stop>
     let before = act.slot(c.slot_id)?;
     if c.seats == 0 {
         return Err(Refusal::invalid("seats", "must not be 0").into());
+    }
+    if c.seats > 0 && c.on_sale_only {
+        if !act.offering(before.offering_id)?.is_active {
+            return Err(Refusal::SlotNotActive { activates_at: None }.into());
+        }
+        check_on_sale(&before, act.now)?;
     }
     if c.seats > before.available() {
         return Err(Refusal::Full { requested: c.seats, available: before.available() }.into());

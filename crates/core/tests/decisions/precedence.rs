@@ -377,3 +377,18 @@ fn withhold_refuses_in_order() {
         );
     }
 }
+
+#[test]
+fn withhold_of_what_is_on_sale_refuses_in_order() {
+    table::<Withhold>(
+        || with_slot(|slot| Withhold { on_sale_only: true, ..withhold(slot, 1) }),
+        &[
+            ("IDEMPOTENCY_MISMATCH", key_used_before),
+            ("EXAM_NOT_FOUND", |c| c.request.slot_id = NOBODY),
+            ("EXAM_NOT_ACTIVE", inactive),
+            ("EXAM_PAST", begun),
+            ("SLOT_BLOCKED", blocked),
+            ("EXAM_FULL", full),
+        ],
+    );
+}

@@ -95,7 +95,7 @@ pub fn change(slot_id: Uuid) -> ChangeSlot {
 
 /// Takes seats out of sale; negative puts them back.
 pub fn withhold(slot_id: Uuid, seats: i32) -> Withhold {
-    Withhold { slot_id, seats, reason: None }
+    Withhold { slot_id, seats, reason: None, on_sale_only: false }
 }
 
 pub fn credits(amounts: &[(&str, i64)]) -> Balances {

@@ -249,6 +249,22 @@ fn seats_are_withheld_and_released_within_bounds() {
 }
 
 #[test]
+fn who_takes_seats_like_a_buyer_gets_what_is_on_sale_and_may_put_them_back_any_time() {
+    let mut w = world();
+    let exam = w.session(SJ);
+    let like_a_buyer = |seats| Withhold { on_sale_only: true, ..withhold(exam, seats) };
+    saved(w.ask(like_a_buyer(2)));
+    w.where_session(exam, |s| s.is_blocked = true);
+    assert_eq!(refusal(w.ask(like_a_buyer(1))), Refusal::SlotBlocked);
+    assert_eq!(saved(w.ask(withhold(exam, 1))).withheld, 3, "an operator may");
+    assert_eq!(saved(w.ask(like_a_buyer(-3))).withheld, 0);
+
+    w.where_session(exam, |s| s.is_blocked = false);
+    w.where_offering(SJ, |o| o.is_active = false);
+    assert_eq!(refusal(w.ask(like_a_buyer(1))), Refusal::SlotNotActive { activates_at: None });
+}
+
+#[test]
 fn an_experience_has_one_slot_per_start_and_a_cancelled_one_is_none() {
     let mut w = world();
     let tour = || OpenSlot { one_per_start: true, ..open(TOUR, the_day()) };

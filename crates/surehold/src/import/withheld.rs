@@ -132,8 +132,8 @@ pub async fn carry_out(
         return Ok(Err(DoneBefore { seats, total }));
     }
     drop(client);
-    let command =
-        Command::Withhold(Withhold { slot_id, seats: plan.seats, reason: Some(format!("{REASON}{}", plan.total)) });
+    let reason = Some(format!("{REASON}{}", plan.total));
+    let command = Command::Withhold(Withhold { slot_id, seats: plan.seats, reason, on_sale_only: false });
     match importer.submit(command, Some(key)).await? {
         Ok(Answer::SlotChanged(_)) => Ok(Ok(())),
         // Somebody booked, or released, meanwhile.

@@ -378,7 +378,7 @@ pub async fn withhold_seats(
     let admin_email = fields.optional(ADMIN_EMAIL, kinds::email);
     fields.finish()?;
     let slot_id = find::session(&app, acting.org.id, &id).await?.slot.id;
-    let command = Command::Withhold(Withhold { slot_id, seats, reason });
+    let command = Command::Withhold(Withhold { slot_id, seats, reason, on_sale_only: false });
     let outcome = app.submit(&acting, admin_email, key.key(), command).await?;
     let replayed = outcome.replayed;
     let saved = expect_answer!(outcome, SlotChanged)?;

@@ -451,7 +451,7 @@ async fn withhold(
     let admin_email = fields.optional(ADMIN_EMAIL, kinds::email);
     fields.finish()?;
     let slot_id = slot(app, acting, id).await?.slot.id;
-    let command = Command::Withhold(Withhold { slot_id, seats: difference(seats), reason });
+    let command = Command::Withhold(Withhold { slot_id, seats: difference(seats), reason, on_sale_only: false });
     let outcome = app.submit(acting, admin_email, key.key(), command).await.map_err(in_words_of_trips)?;
     let replayed = outcome.replayed;
     let saved = expect_answer!(outcome, SlotChanged)?;

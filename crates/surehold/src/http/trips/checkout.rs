@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::TripError;
-use super::items::{self, TRIP_ID, TripItemRequest};
+use super::items::{self, TRIP_ID, TRIP_ITEMS, TripItemRequest};
 use super::traveller::{Traveller, by_key, url};
 use crate::cashier::{CashierError, Closed};
 use crate::http::access::Access;
@@ -151,7 +151,7 @@ pub async fn checkout(
 ) -> Result<Response, TripError> {
     let traveller = Traveller::of(&access, &mut fields)?;
     let trip_id = fields.optional(TRIP_ID, kinds::uuid);
-    let wanted = items::read(&mut fields);
+    let wanted = items::read(&mut fields, TRIP_ITEMS);
     let success_url = fields.required(SUCCESS_URL, url);
     let cancel_url = fields.required(CANCEL_URL, url);
     let customer_email = fields.optional(CUSTOMER_EMAIL, kinds::email);
@@ -163,7 +163,7 @@ pub async fn checkout(
     let hold = HoldTrip {
         contact_id: traveller.user_id,
         trip_id,
-        items: items::find(&app, org.id, wanted).await?,
+        items: wanted.find(&app, org.id).await?,
         success_url,
         cancel_url,
         customer_email,

@@ -6,17 +6,17 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use surehold_core::Refusal;
-use surehold_core::command::{BookTrip, Command, TripItem};
-use surehold_core::outcome::TripBooked;
+use surehold_core::command::{BookTrip, Command, Key, TripItem};
+use surehold_core::outcome::{TripBooked, TripBooking};
 use surehold_core::rows::BookingStatus;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::TripError;
 use super::checkout::bookings_of;
-use super::items::{self, TRIP_ID, TripItemRequest, WantedItem};
+use super::items::{self, TRIP_ID, TRIP_ITEMS, TripItemRequest, WantedItems};
 use super::traveller::{USER_ID, by_key};
-use crate::http::access::Access;
+use crate::http::access::{Access, Acting};
 use crate::http::app::{App, expect_answer};
 use crate::http::body::JsonFields;
 use crate::http::error::{ApiError, ErrorBody};
@@ -49,7 +49,8 @@ pub struct TripRequest {
     pub trip_id: Uuid,
     /// Who travels.
     pub contact_id: Uuid,
-    wanted: Vec<WantedItem>,
+    /// What is booked.
+    pub(in crate::http) wanted: WantedItems,
 }
 
 impl TripRequest {
@@ -58,14 +59,14 @@ impl TripRequest {
         let payment_id = fields.required(PAYMENT_ID, kinds::uuid);
         let trip_id = fields.required(TRIP_ID, kinds::uuid);
         let contact_id = fields.required(USER_ID, kinds::uuid);
-        let wanted = items::read(&mut fields);
+        let wanted = items::read(&mut fields, TRIP_ITEMS);
         fields.finish()?;
         Ok(TripRequest { payment_id, trip_id, contact_id, wanted })
     }
 
     /// Its items, once those that are named by date and time are found.
-    pub async fn items(&mut self, app: &App, org_id: Uuid) -> Result<Vec<TripItem>, TripError> {
-        items::find(app, org_id, std::mem::take(&mut self.wanted)).await
+    pub async fn items(&self, app: &App, org_id: Uuid) -> Result<Vec<TripItem>, TripError> {
+        self.wanted.find(app, org_id).await
     }
 }
 
@@ -81,12 +82,7 @@ pub struct BookingsCreated {
 impl BookingsCreated {
     /// The same, as callers see it.
     pub fn of(booked: TripBooked) -> BookingsCreated {
-        let bookings = booked.bookings.into_iter().map(|booking| CreatedBooking {
-            id: booking.id,
-            reference: booking.reference,
-            experience_id: booking.offering_id,
-            status: booking.status,
-        });
+        let bookings = booked.bookings.into_iter().map(CreatedBooking::from);
         BookingsCreated { success: true, bookings: bookings.collect() }
     }
 }
@@ -105,6 +101,17 @@ pub struct CreatedBooking {
     /// Where it stands at present.
     #[schema(value_type = String, example = "confirmed")]
     pub status: BookingStatus,
+}
+
+impl From<TripBooking> for CreatedBooking {
+    fn from(booking: TripBooking) -> CreatedBooking {
+        CreatedBooking {
+            id: booking.id,
+            reference: booking.reference,
+            experience_id: booking.offering_id,
+            status: booking.status,
+        }
+    }
 }
 
 /// Book a trip with money that is there.
@@ -135,24 +142,36 @@ pub async fn create_booking_function(
     JsonFields(fields): JsonFields,
 ) -> Result<Json<BookingsCreated>, TripError> {
     let acting = by_key(&access)?;
-    let mut request = TripRequest::read(fields)?;
+    let request = TripRequest::read(fields)?;
+    let (booked, _) = book_paid_trip(&app, &acting, request, key.key()).await?;
+    Ok(Json(BookingsCreated::of(booked)))
+}
+
+/// Books a trip with its payment's money. Also says whether it was booked before; then its bookings are as they stand at
+/// present.
+pub async fn book_paid_trip(
+    app: &App,
+    acting: &Acting,
+    request: TripRequest,
+    key: Key,
+) -> Result<(TripBooked, bool), TripError> {
     let (payment_id, trip_id, contact_id) = (request.payment_id, request.trip_id, request.contact_id);
-    let org = acting.org.clone();
+    let org = &acting.org;
     let payment = app.cashier.payment(org.id, payment_id).await?;
     let payment = payment.filter(|payment| payment.contact_id == contact_id);
     let payment = payment.ok_or_else(|| ApiError::from(Refusal::PaymentNotFound))?;
-    let items = request.items(&app, org.id).await?;
+    let items = request.items(app, org.id).await?;
     if payment.status.is_open() {
-        app.cashier.learn(&org, &payment).await.map_err(|error| TripError::from(error).of_transaction())?;
+        app.cashier.learn(org, &payment).await.map_err(|error| TripError::from(error).of_transaction())?;
     }
     let command = Command::BookTrip(BookTrip { payment_id, trip_id, contact_id, items });
-    let request = app.request(&acting, Some(format!("user:{contact_id}")), key.key(), command);
+    let request = app.request(acting, Some(format!("user:{contact_id}")), key, command);
     let outcome = app.desk.submit(org.id, request).await.map_err(|error| TripError::from(error).of_transaction())?;
     let replayed = outcome.replayed;
     let mut booked = expect_answer!(outcome, TripBooked)?;
     if replayed {
         // The answer is of then; they may stand elsewhere by now.
-        booked.bookings = bookings_of(&app, org.id, booked.payment_id).await?;
+        booked.bookings = bookings_of(app, org.id, booked.payment_id).await?;
     }
-    Ok(Json(BookingsCreated::of(booked)))
+    Ok((booked, replayed))
 }

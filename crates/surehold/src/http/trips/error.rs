@@ -21,6 +21,12 @@ impl TripError {
     }
 }
 
+impl From<TripError> for ApiError {
+    fn from(error: TripError) -> ApiError {
+        error.0
+    }
+}
+
 impl From<ApiError> for TripError {
     fn from(error: ApiError) -> TripError {
         TripError(in_words_of_trips(error))

@@ -14,7 +14,8 @@ use crate::store::payments;
 
 /// The caller's own id of the trip.
 pub const TRIP_ID: Name = Name(&["tripId", "trip_id"]);
-const TRIP_ITEMS: Name = Name(&["tripItems", "trip_items"]);
+/// What is booked.
+pub const TRIP_ITEMS: Name = Name(&["tripItems", "trip_items"]);
 const EXPERIENCE_ID: Name = Name(&["experienceId", "experience_id"]);
 const SLOT_ID: Name = Name(&["slotId", "slot_id"]);
 const GUESTS: Name = Name(&["guestCount", "guest_count", "guests"]);
@@ -43,19 +44,25 @@ pub struct TripItemRequest {
     pub time: Option<String>,
 }
 
-/// An item whose slot may still have to be found.
-pub struct WantedItem {
+/// Items whose slots may still have to be found.
+pub struct WantedItems {
+    /// The field that they came in.
+    name: Name,
+    items: Vec<WantedItem>,
+}
+
+struct WantedItem {
     slot_id: Option<Uuid>,
     guests: i32,
     expected: ExpectedItem,
 }
 
-/// Reads `tripItems`; every bad one is named by its place.
-pub fn read(fields: &mut Fields) -> Vec<WantedItem> {
-    if !fields.mentions(TRIP_ITEMS) {
-        fields.problem(TRIP_ITEMS.own(), "is required");
+/// Reads the items of a field; every bad one is named by its place.
+pub fn read(fields: &mut Fields, name: Name) -> WantedItems {
+    if !fields.mentions(name) {
+        fields.problem(name.own(), "is required");
     }
-    fields.list(TRIP_ITEMS, ITEMS_MAX, read_item).unwrap_or_default()
+    WantedItems { name, items: fields.list(name, ITEMS_MAX, read_item).unwrap_or_default() }
 }
 
 fn read_item(value: &serde_json::Value) -> Result<WantedItem, String> {
@@ -74,23 +81,25 @@ fn read_item(value: &serde_json::Value) -> Result<WantedItem, String> {
     Ok(WantedItem { slot_id, guests, expected })
 }
 
-/// Finds the slots that are named by experience, date and time.
-pub async fn find(app: &App, org_id: Uuid, wanted: Vec<WantedItem>) -> Result<Vec<TripItem>, TripError> {
-    if wanted.is_empty() {
-        return Err(ApiError::from(Refusal::EmptyTrip).into());
+impl WantedItems {
+    /// Finds the slots that are named by experience, date and time.
+    pub async fn find(&self, app: &App, org_id: Uuid) -> Result<Vec<TripItem>, TripError> {
+        if self.items.is_empty() {
+            return Err(ApiError::from(Refusal::EmptyTrip).into());
+        }
+        let mut items = Vec::with_capacity(self.items.len());
+        for (place, WantedItem { slot_id, guests, expected }) in self.items.iter().enumerate() {
+            let slot_id = match slot_id {
+                Some(id) => *id,
+                None => find_slot(app, org_id, expected, &format!("{}[{place}]", self.name.own())).await?,
+            };
+            items.push(TripItem { slot_id, guests: *guests, expected: expected.clone() });
+        }
+        Ok(items)
     }
-    let mut items = Vec::with_capacity(wanted.len());
-    for (place, WantedItem { slot_id, guests, expected }) in wanted.into_iter().enumerate() {
-        let slot_id = match slot_id {
-            Some(id) => id,
-            None => find_slot(app, org_id, &expected, place).await?,
-        };
-        items.push(TripItem { slot_id, guests, expected });
-    }
-    Ok(items)
 }
 
-async fn find_slot(app: &App, org_id: Uuid, expected: &ExpectedItem, place: usize) -> Result<Uuid, TripError> {
+async fn find_slot(app: &App, org_id: Uuid, expected: &ExpectedItem, place: &str) -> Result<Uuid, TripError> {
     let (Some(offering_id), Some(date), Some(time)) = (expected.offering_id, expected.local_date, expected.local_start)
     else {
         return Err(ApiError::from(Refusal::SlotNotFound).into());
@@ -99,10 +108,6 @@ async fn find_slot(app: &App, org_id: Uuid, expected: &ExpectedItem, place: usiz
     match found.as_slice() {
         [one] => Ok(*one),
         [] => Err(ApiError::from(Refusal::SlotNotFound).into()),
-        _ => Err(ApiError::invalid_field(
-            &format!("{}[{place}]", TRIP_ITEMS.own()),
-            "there are several slots at this time: name one by slotId",
-        )
-        .into()),
+        _ => Err(ApiError::invalid_field(place, "there are several slots at this time: name one by slotId").into()),
     }
 }

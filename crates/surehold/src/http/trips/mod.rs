@@ -6,7 +6,7 @@ pub mod checkout;
 pub mod create_booking;
 mod error;
 pub mod give_up;
-mod items;
+pub mod items;
 pub mod refusals;
 mod traveller;
 pub mod webhook;

@@ -26,7 +26,7 @@ async fn seats_that_an_operator_keeps_back_count() {
     let counted = CountedSchool::open(FOLLOWING).await;
     let session = counted.school.session("Clinical Skills", 5).await;
     counted.books("ANN", session).await;
-    let withhold = Withhold { slot_id: session, seats: 3, reason: None };
+    let withhold = Withhold { slot_id: session, seats: 3, reason: None, on_sale_only: false };
     counted.school.submit(Command::Withhold(withhold)).await.unwrap();
     counted.reads(session, 4).await;
 }

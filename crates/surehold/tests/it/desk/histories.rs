@@ -89,7 +89,7 @@ async fn work(desk: Desk, mut random: StdRng, (org_id, sessions, students, tally
             (8, Some((booking_id, owner))) => (Command::RefundCredit(RefundCredit { booking_id, kind: None }), owner),
             (_, Some(_)) => {
                 let seats = if random.random_bool(0.5) { 1 } else { -1 };
-                (Command::Withhold(Withhold { slot_id: session, seats, reason: None }), student)
+                (Command::Withhold(Withhold { slot_id: session, seats, reason: None, on_sale_only: false }), student)
             }
         };
         let result = desk.submit(org_id, request(command)).await;

@@ -214,7 +214,7 @@ async fn seats_that_an_operator_released_are_not_booked_elsewhere() {
     let school = MirroredSchool::open().await;
     let record = school.session_at_hubspot();
     school.imports_what_hubspot_shows(&record).await;
-    let release = Withhold { slot_id: school.session().await, seats: -2, reason: None };
+    let release = Withhold { slot_id: school.session().await, seats: -2, reason: None, on_sale_only: false };
     school.api.school.submit(Command::Withhold(release)).await.unwrap();
     school.three_book().await;
     school.sync().await;

@@ -3,12 +3,14 @@
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
+use jiff::civil::{Date, Time};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::http::app::App;
 use crate::http::body::read_up_to;
 use crate::http::error::ApiError;
+use crate::http::kinds;
 use crate::http::rest::errors;
 
 /// Parameters of a query string that say what is wanted of the rows that a function returns. It is one row, whatever its
@@ -59,6 +61,11 @@ impl Arguments {
         names
     }
 
+    /// Whether it is there, be it as NULL.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// An argument of type `text`. `None` is NULL, or a default of NULL.
     pub fn text(&self, name: &str) -> Result<Option<String>, ApiError> {
         let text = match self.0.get(name) {
@@ -98,6 +105,35 @@ impl Arguments {
         }
         let out_of_range = |_| value("22003", format!("value \"{text}\" is out of range for type integer"));
         digits.parse().map(Some).map_err(out_of_range)
+    }
+
+    /// An argument of type `date`.
+    pub fn date(&self, name: &str) -> Result<Option<Date>, ApiError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let read = kinds::date(&Value::String(text.clone()));
+        read.map(Some).map_err(|_| value("22007", format!("invalid input syntax for type date: \"{text}\"")))
+    }
+
+    /// An argument of type `time`, to the minute.
+    pub fn time(&self, name: &str) -> Result<Option<Time>, ApiError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let read = kinds::time(&Value::String(text.clone()));
+        read.map(Some).map_err(|_| value("22007", format!("invalid input syntax for type time: \"{text}\"")))
+    }
+
+    /// An argument of type `jsonb` that is an array. It may come as text: callers write `JSON.stringify(…)`.
+    pub fn array(&self, name: &str) -> Result<Option<Vec<Value>>, ApiError> {
+        let given = match self.0.get(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::String(text)) => serde_json::from_str(text)
+                .map_err(|_| value("22P02", "invalid input syntax for type json".to_owned()))?,
+            Some(other) => other.clone(),
+        };
+        match given {
+            Value::Array(items) => Ok(Some(items)),
+            Value::Object(_) => Err(value("22023", "cannot extract elements from an object".to_owned())),
+            _ => Err(value("22023", "cannot extract elements from a scalar".to_owned())),
+        }
     }
 }
 
@@ -156,6 +192,38 @@ mod tests {
             assert_eq!(of(wrong.clone()), Err("22P02"), "{wrong}");
         }
         assert_eq!(of(json!(2_147_483_648_i64)), Err("22003"));
+    }
+
+    #[test]
+    fn lists_may_come_as_text() {
+        let of = |value| arguments(value).array("p").map_err(|error| error.sentence);
+        assert_eq!(of(json!([1, "a"])), Ok(Some(vec![json!(1), json!("a")])));
+        assert_eq!(of(json!("[1, \"a\"]")), Ok(Some(vec![json!(1), json!("a")])));
+        assert_eq!(of(json!([])), Ok(Some(Vec::new())));
+        assert_eq!(of(json!(null)), Ok(None));
+        for scalar in [json!(1), json!("null"), json!("\"a\""), json!(true)] {
+            assert_eq!(of(scalar.clone()), Err("cannot extract elements from a scalar".to_owned()), "{scalar}");
+        }
+        for object in [json!({"a": 1}), json!("{}")] {
+            assert_eq!(of(object.clone()), Err("cannot extract elements from an object".to_owned()), "{object}");
+        }
+        assert_eq!(of(json!("[1")), Err("invalid input syntax for type json".to_owned()));
+    }
+
+    #[test]
+    fn days_and_times_are_those_of_columns() {
+        let arguments = |date: Value, time: Value| Arguments(Map::from_iter([("d".into(), date), ("t".into(), time)]));
+        let good = arguments(json!("2027-01-15"), json!("18:30:00"));
+        assert_eq!(good.date("d").map_err(|error| error.code), Ok(Some(jiff::civil::date(2027, 1, 15))));
+        assert_eq!(good.time("t").map_err(|error| error.code), Ok(Some(jiff::civil::time(18, 30, 0, 0))));
+        let bad = arguments(json!("15.1."), json!("half past six"));
+        assert_eq!(
+            bad.date("d").map_err(|error| error.sentence),
+            Err("invalid input syntax for type date: \"15.1.\"".into())
+        );
+        assert_eq!(bad.time("t").map_err(|error| error.code), Err("22007"));
+        let none = arguments(json!(null), json!(null));
+        assert_eq!((none.date("d").ok(), none.time("t").ok()), (Some(None), Some(None)));
     }
 
     #[test]

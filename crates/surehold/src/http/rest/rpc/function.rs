@@ -26,6 +26,14 @@ pub struct Function {
 pub enum Work {
     /// Book a seat.
     CreateBooking,
+    /// Book a trip that is paid.
+    CreateTripBookings,
+    /// Say whether a booking of a trip is confirmed.
+    ConfirmBooking,
+    /// Take seats out of sale.
+    DecrementSlot,
+    /// Put them back.
+    ReleaseSlot,
     /// Give a booking up.
     CancelBooking,
     /// Find the booking of an idempotency key.
@@ -37,6 +45,11 @@ pub enum Work {
     /// Find a booking.
     Booking,
 }
+
+/// A slot is named by its ID, …
+const BY_SLOT: &[&str] = &["p_slot_id", "p_count"];
+/// … or by its experience and its local start.
+const BY_START: &[&str] = &["p_experience_id", "p_slot_date", "p_slot_time", "p_count"];
 
 /// Every function.
 pub const FUNCTIONS: &[Function] = &[
@@ -58,6 +71,55 @@ pub const FUNCTIONS: &[Function] = &[
         optional: &["p_mock_set"],
         writes: Some("INSERT"),
         work: Work::CreateBooking,
+    },
+    Function {
+        name: "create_booking_atomic",
+        required: &["p_payment_id", "p_trip_id", "p_user_id", "p_items"],
+        optional: &[],
+        writes: Some("INSERT"),
+        work: Work::CreateTripBookings,
+    },
+    Function {
+        name: "confirm_booking_atomic",
+        required: &["p_booking_id", "p_trip_id"],
+        optional: &[],
+        writes: Some("UPDATE"),
+        work: Work::ConfirmBooking,
+    },
+    Function {
+        name: "decrement_slot_availability",
+        required: BY_SLOT,
+        optional: &[],
+        writes: Some("UPDATE"),
+        work: Work::DecrementSlot,
+    },
+    Function {
+        name: "decrement_slot_availability",
+        required: BY_START,
+        optional: &[],
+        writes: Some("UPDATE"),
+        work: Work::DecrementSlot,
+    },
+    Function {
+        name: "decrement_slot_inventory",
+        required: BY_SLOT,
+        optional: &[],
+        writes: Some("UPDATE"),
+        work: Work::DecrementSlot,
+    },
+    Function {
+        name: "release_slot_availability",
+        required: BY_SLOT,
+        optional: &[],
+        writes: Some("UPDATE"),
+        work: Work::ReleaseSlot,
+    },
+    Function {
+        name: "release_slot_availability",
+        required: BY_START,
+        optional: &[],
+        writes: Some("UPDATE"),
+        work: Work::ReleaseSlot,
     },
     Function {
         name: "cancel_booking_atomic",

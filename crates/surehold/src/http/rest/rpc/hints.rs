@@ -14,9 +14,17 @@ pub fn instead_of_writing(view: &str) -> &'static str {
             "total_bookings follows from the bookings, and rpc('increment_exam_bookings', …) returns it; sessions are \
              changed by /api/admin/mock-exams."
         }
-        "experience_slots" => "Slots are changed, and their seats withheld and released, by /api/admin/slots.",
-        "bookings" => "Call the function create-booking to book, and /functions/v1/bookings/{id}/cancel to cancel.",
-        "trips" | "payments" => "Call the function checkout, or create-booking for a trip that is paid.",
+        "experience_slots" => {
+            "Call rpc('decrement_slot_availability', …) to take seats out of sale and rpc('release_slot_availability', …) \
+             to put them back; slots are changed by /api/admin/slots."
+        }
+        "bookings" => {
+            "Call rpc('create_booking_atomic', …) or the function create-booking to book, and \
+             /functions/v1/bookings/{id}/cancel to cancel."
+        }
+        "trips" | "payments" => {
+            "Call the function checkout, or rpc('create_booking_atomic', …) for a trip that is paid."
+        }
         _ => "It is written with the changes that it is about.",
     }
 }

@@ -7,12 +7,15 @@ mod arguments;
 mod call;
 mod cancel_booking;
 mod check_key;
+mod confirm_booking;
 mod create_booking;
+mod create_trip_bookings;
 mod exam_bookings;
 mod function;
 mod generations;
 mod raised;
 mod row;
+mod slot_seats;
 
 use std::sync::Arc;
 
@@ -21,6 +24,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use self::arguments::Arguments;
 use self::call::{Call, Returned};
@@ -31,6 +35,7 @@ use super::request::{Caller, Profile, form, is_counted};
 use crate::http::app::App;
 use crate::http::error::ApiError;
 use crate::http::reply::replay_header;
+use crate::http::trips::items::TripItemRequest;
 
 /// The arguments of all functions. A call has those of its own, and no others.
 #[derive(ToSchema)]
@@ -70,6 +75,26 @@ pub struct CallArguments {
     pub p_exam_id: Option<String>,
     /// Only checked to be a number.
     pub p_delta: Option<i32>,
+    /// Of a trip: the money that pays for it.
+    pub p_payment_id: Option<Uuid>,
+    /// The trip.
+    pub p_trip_id: Option<Uuid>,
+    /// Who travels.
+    pub p_user_id: Option<Uuid>,
+    /// What is booked: 1 to 50 items, as a list or as text that is one.
+    pub p_items: Option<Vec<TripItemRequest>>,
+    /// A slot, whose seats are taken out of sale or put back.
+    pub p_slot_id: Option<Uuid>,
+    /// The slot by its experience, …
+    pub p_experience_id: Option<Uuid>,
+    /// … its local date …
+    #[schema(format = Date, example = "2027-01-15")]
+    pub p_slot_date: Option<String>,
+    /// … and its local start.
+    #[schema(example = "18:00:00")]
+    pub p_slot_time: Option<String>,
+    /// How many seats, at least 1.
+    pub p_count: Option<i32>,
     /// A UUID to look for.
     pub p_id: Option<String>,
     /// HubSpot's number to look for.
@@ -93,6 +118,14 @@ pub struct CallArguments {
 /// - `increment_exam_bookings(p_exam_id, p_delta)` changes nothing, and returns how many seats are not for sale any more.
 /// - `get_contact_credits([p_student_id, p_email, p_id, p_hubspot_id])` and `get_booking([p_id, p_hubspot_id,
 ///   p_booking_id])` are a row of `hubspot_contact_credits` and of `hubspot_bookings`.
+/// - `create_booking_atomic(p_payment_id, p_trip_id, p_user_id, p_items)` books all items of a paid trip, or none. The same
+///   payment again gives the same bookings.
+/// - `confirm_booking_atomic(p_booking_id, p_trip_id)` says whether a booking of a trip is confirmed, and asks Stripe if its
+///   money is not known to be there.
+/// - `decrement_slot_availability` and `release_slot_availability`, with `(p_slot_id, p_count)` or `(p_experience_id,
+///   p_slot_date, p_slot_time, p_count)`, take seats out of sale without a booking, and put them back. What is refused is
+///   200 with `success: false`, as also of `confirm_booking_atomic`. `decrement_slot_inventory(p_slot_id, p_count)` is
+///   another name of the first.
 ///
 /// What is refused is `P0001`, and its message begins with our code (`EXAM_FULL: …`), or has the seed's words: `Contact
 /// not found …`, `Mock exam not found …`, `Booking not found …`, `Exam … not found in Supabase`.
@@ -190,6 +223,10 @@ async fn answered(
 async fn run(work: Work, call: &Call<'_>) -> Result<Returned, ApiError> {
     match work {
         Work::CreateBooking => create_booking::run(call).await,
+        Work::CreateTripBookings => create_trip_bookings::run(call).await,
+        Work::ConfirmBooking => confirm_booking::run(call).await,
+        Work::DecrementSlot => slot_seats::decrement(call).await,
+        Work::ReleaseSlot => slot_seats::release(call).await,
         Work::CancelBooking => cancel_booking::run(call).await,
         Work::CheckKey => check_key::run(call).await,
         Work::ExamBookings => exam_bookings::run(call).await,

@@ -4,6 +4,8 @@ mod cancel;
 mod create;
 mod keys;
 mod lookups;
+mod slot_seats;
+mod trips;
 mod who_may;
 mod wrong;
 
