@@ -1,6 +1,7 @@
 //! What callers see who come with supabase-js: PostgREST's routes over the views.
 
 mod catalogue;
+mod exchanges;
 mod limits;
 mod official_client;
 mod operators;

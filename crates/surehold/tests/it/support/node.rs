@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-/// Runs a script of `tests/node` to its last step. Not skipped where Node or the client is missing: then nobody would
+/// Runs a script of `tests/node` to its last step, and returns what it printed. Not skipped where Node or the client is missing: then nobody would
 /// know that it never runs.
-pub async fn node(script: &str, settings: &[(&str, &str)]) {
+pub async fn node(script: &str, settings: &[(&str, &str)]) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node");
     let is_installed = folder.join("node_modules/@supabase/supabase-js").is_dir();
     assert!(is_installed, "supabase-js is not installed: run scripts/setup test");
@@ -26,4 +26,5 @@ pub async fn node(script: &str, settings: &[(&str, &str)]) {
     let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}\n{complained}");
     assert!(said.ends_with("all steps done\n"), "{said}\n{complained}");
+    said.into_owned()
 }
