@@ -26,6 +26,8 @@ pub enum Contestant {
     Seed,
     /// The product, which mirrors every second to a HubSpot that answers every call with 503.
     HubSpotAway,
+    /// The product, called as supabase-js calls it: `rpc('create_booking_atomic', …)`.
+    Rpc,
 }
 
 impl Contestant {
@@ -39,12 +41,13 @@ impl Contestant {
             Contestant::PerRequest => "per_request",
             Contestant::Seed => "seed",
             Contestant::HubSpotAway => "hubspot_away",
+            Contestant::Rpc => "rpc",
         }
     }
 
     fn command(self, url: &str) -> anyhow::Result<Command> {
         let command = match self {
-            Contestant::Lanes | Contestant::PerRequest | Contestant::HubSpotAway => {
+            Contestant::Lanes | Contestant::PerRequest | Contestant::HubSpotAway | Contestant::Rpc => {
                 let mut command = Command::new(product()?);
                 command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--commit-mode"]);
                 command.arg(if self == Contestant::PerRequest { "per_request" } else { "lanes" });

@@ -18,12 +18,27 @@ use crate::world::{Org, World, email, student_id};
 /// A repeat is of a request at least so many earlier, which has been answered by then.
 const REPEATS_BEHIND: usize = 1000;
 
+/// How a booking is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// `POST /api/bookings/create`
+    Api,
+    /// `POST /rest/v1/rpc/create_booking_atomic`, with a key of its own.
+    Rpc,
+}
+
 /// Bookings, each by another student, in an order that depends on the round only.
 ///
 /// # Errors
 ///
 /// None in practice: Zipf's law has parameters that make sense, and keys are plain.
-pub fn bookings(world: &World, target: Target, repeats: f64, round: u64) -> anyhow::Result<Arc<RequestSet>> {
+pub fn bookings(
+    world: &World,
+    target: Target,
+    repeats: f64,
+    round: u64,
+    route: Route,
+) -> anyhow::Result<Arc<RequestSet>> {
     let mut random = StdRng::seed_from_u64(round);
     let students: Vec<Vec<usize>> = world
         .orgs
@@ -48,17 +63,21 @@ pub fn bookings(world: &World, target: Target, repeats: f64, round: u64) -> anyh
         let Some(student) = students[caller].get(fresh / world.orgs.len()) else { break };
         let session = session(org, target, fresh, round, &mut random)?;
         let key = (repeats > 0.0).then(|| HeaderValue::from_str(&format!("key-{round}-{fresh}"))).transpose()?;
-        items.push(Item { caller, key, body: body(*student, session, takes_hand(target)) });
+        let body = match route {
+            Route::Api => body(*student, session, takes_hand(target)),
+            Route::Rpc => call(*student, session, round),
+        };
+        items.push(Item { caller, key, body });
         fresh += 1;
     }
-    Ok(Arc::new(posts(world, items)))
+    Ok(Arc::new(posts(world, items, route)))
 }
 
 /// Attempts at the session with few seats, each by another student.
 pub fn rush(world: &World, attempts: usize) -> Arc<RequestSet> {
     let org = &world.orgs[0];
     let bodies = org.students.clone().take(attempts).map(|student| body(student, org.rush, false));
-    Arc::new(posts(world, bodies.map(|body| Item { caller: 0, key: None, body }).collect()))
+    Arc::new(posts(world, bodies.map(|body| Item { caller: 0, key: None, body }).collect(), Route::Api))
 }
 
 /// The list of the sessions that can be booked, again and again.
@@ -69,12 +88,17 @@ pub fn list(world: &World) -> Arc<RequestSet> {
         authorizations: authorizations(world),
         items: vec![Item { caller: 0, key: None, body: Bytes::new() }],
         repeats: true,
+        made: 201,
     })
 }
 
-fn posts(world: &World, items: Vec<Item>) -> RequestSet {
-    let uri = Uri::from_static("/api/bookings/create");
-    RequestSet { method: Method::POST, uri, authorizations: authorizations(world), items, repeats: false }
+fn posts(world: &World, items: Vec<Item>, route: Route) -> RequestSet {
+    let (path, made) = match route {
+        Route::Api => ("/api/bookings/create", 201),
+        Route::Rpc => ("/rest/v1/rpc/create_booking_atomic", 200),
+    };
+    let uri = Uri::from_static(path);
+    RequestSet { method: Method::POST, uri, authorizations: authorizations(world), items, repeats: false, made }
 }
 
 fn authorizations(world: &World) -> Vec<HeaderValue> {
@@ -107,6 +131,14 @@ fn body(student: usize, session: Uuid, hand: bool) -> Bytes {
     Bytes::from(format!(r#"{{"student_id":"{id}","email":"{email}","mock_exam_id":"{session}",{detail}}}"#))
 }
 
+/// What supabase-js sends for `rpc('create_booking_atomic', …)`: the eleven arguments of the exam school.
+fn call(student: usize, session: Uuid, round: u64) -> Bytes {
+    let (id, email) = (student_id(student), email(student));
+    Bytes::from(format!(
+        r#"{{"p_booking_id":"Situational Judgment-{id}-May 4, 2030","p_student_id":"{id}","p_student_email":"{email}","p_mock_exam_id":"{session}","p_student_name":"Bench","p_token_used":"Situational Judgment Token","p_attending_location":"Mississauga","p_dominant_hand":null,"p_idempotency_key":"idem_{round}_{student}","p_credit_field":"sj_credits","p_new_credit_value":0}}"#
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -128,21 +160,36 @@ mod tests {
     #[test]
     fn every_student_books_once_at_the_own_organisation_and_rounds_differ() {
         let world = world(4, 50);
-        let set = bookings(&world, Target::EachOrg, 0.0, 1).expect("requests");
+        let set = bookings(&world, Target::EachOrg, 0.0, 1, Route::Api).expect("requests");
         let bodies: HashSet<&Bytes> = set.items.iter().map(|item| &item.body).collect();
         assert_eq!((set.items.len(), bodies.len()), (200, 200));
         for item in &set.items {
             assert!(String::from_utf8_lossy(&item.body).contains(&world.orgs[item.caller].hot.to_string()));
         }
-        let again = bookings(&world, Target::EachOrg, 0.0, 1).expect("requests");
-        let other = bookings(&world, Target::EachOrg, 0.0, 2).expect("requests");
+        let again = bookings(&world, Target::EachOrg, 0.0, 1, Route::Api).expect("requests");
+        let other = bookings(&world, Target::EachOrg, 0.0, 2, Route::Api).expect("requests");
         assert_eq!(set.items[0].body, again.items[0].body);
         assert!(set.items.iter().zip(&other.items).any(|(a, b)| a.body != b.body));
     }
 
     #[test]
+    fn a_call_of_the_function_is_for_the_same_student_and_session() {
+        let world = world(1, 50);
+        let of = |route| bookings(&world, Target::Hot, 0.0, 1, route).expect("requests");
+        let (api, rpc) = (of(Route::Api), of(Route::Rpc));
+        let read = |item: &Item| serde_json::from_slice::<serde_json::Value>(&item.body).expect("JSON");
+        for (sent, called) in api.items.iter().zip(&rpc.items) {
+            let (sent, called) = (read(sent), read(called));
+            assert_eq!(sent["student_id"], called["p_student_id"]);
+            assert_eq!(sent["mock_exam_id"], called["p_mock_exam_id"]);
+            assert_eq!(called.as_object().map(serde_json::Map::len), Some(11));
+        }
+        assert_eq!((api.made, rpc.made), (201, 200));
+    }
+
+    #[test]
     fn repeats_have_an_earlier_key_and_its_body() {
-        let set = bookings(&world(1, 20_000), Target::Hot, 0.3, 1).expect("requests");
+        let set = bookings(&world(1, 20_000), Target::Hot, 0.3, 1, Route::Api).expect("requests");
         let fresh: HashSet<_> = set.items.iter().map(|item| (item.key.clone(), item.body.clone())).collect();
         assert_eq!(fresh.len(), 20_000);
         let share = 1.0 - 20_000.0 / set.items.len() as f64;

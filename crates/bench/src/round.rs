@@ -16,7 +16,7 @@ use crate::measure::{
     BATCH, DEADLOCKS, FAILED, Figures, HOT_UPDATES, LOAD_CPU, MEMORY, OVERSOLD, P50, P99, PER_SECOND, POSTGRES_CPU,
     READ_P50, READ_P50_IDLE, READ_P99, READ_P99_IDLE, ROUND_TRIPS, SERVER_CPU, SOLD_OUT, WAL, WAL_AFTER,
 };
-use crate::requests;
+use crate::requests::{self, Route};
 use crate::seed::trips::TRANSACTION_FAILED;
 use crate::snapshot::{Snapshot, Spent};
 use crate::trips::{self, SLOTS_OF_TRIP};
@@ -177,8 +177,13 @@ struct Play<'a> {
 impl Play<'_> {
     /// Bookings in a closed loop. Gives the figures, and the bookings that were acknowledged.
     async fn bookings(&self, target: Target, connections: usize, repeats: f64) -> anyhow::Result<(Figures, u64)> {
-        let requests = requests::bookings(self.world, target, repeats, self.round)?;
-        let expected: &[u16] = if repeats > 0.0 { &[200, 201] } else { &[201] };
+        let route = if self.contestant == Contestant::Rpc { Route::Rpc } else { Route::Api };
+        let requests = requests::bookings(self.world, target, repeats, self.round, route)?;
+        let expected: &[u16] = match route {
+            Route::Rpc => &[200],
+            Route::Api if repeats > 0.0 => &[200, 201],
+            Route::Api => &[201],
+        };
         let traffic = |first, time| Traffic {
             requests: requests.clone(),
             first,
@@ -220,7 +225,7 @@ impl Play<'_> {
         let spent = self.snapshot().await?.since(&before);
         anyhow::ensure!(tally.next < requests.items.len(), "all paid trips were used up before the time was");
 
-        let bookings = |tally: &Tally| tally.ok * SLOTS_OF_TRIP as u64;
+        let bookings = |tally: &Tally| tally.created * SLOTS_OF_TRIP as u64;
         let mut figures = latencies(&tally);
         // Only what succeeded, and by the clock: a deadlock at the end would make the last answer late.
         figures.insert(PER_SECOND, tally.in_time as f64 / self.stage.time.as_secs_f64());
@@ -303,7 +308,7 @@ impl Play<'_> {
 
     fn warm_up_on_hot(&self) -> anyhow::Result<Traffic> {
         Ok(Traffic {
-            requests: requests::bookings(self.world, Target::Hot, 0.0, self.round)?,
+            requests: requests::bookings(self.world, Target::Hot, 0.0, self.round, Route::Api)?,
             first: 0,
             connections: CONNECTIONS,
             pace: Pace::Closed,

@@ -9,7 +9,7 @@ use crate::cluster::Cluster;
 use crate::contestant::{Contestant, Server};
 use crate::load::{self, End, Pace, Traffic};
 use crate::measure::{Figures, ROUND_TRIPS, STATEMENTS};
-use crate::requests;
+use crate::requests::{self, Route};
 use crate::round::DATABASE;
 use crate::scrape::Scrape;
 use crate::workload::{CONNECTIONS, Target};
@@ -53,7 +53,7 @@ async fn one(cluster: &Cluster, school: &World, contestant: Contestant, time: Du
     cluster.copy(school.database, DATABASE).await?;
     let server = Server::start(contestant, &cluster.url(DATABASE), &[]).await?;
     let client = cluster.connect("postgres").await?;
-    let requests = requests::bookings(school, Target::Hot, 0.0, 0)?;
+    let requests = requests::bookings(school, Target::Hot, 0.0, 0, Route::Api)?;
     let traffic = |first| Traffic {
         requests: requests.clone(),
         first,

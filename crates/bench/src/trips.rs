@@ -64,6 +64,7 @@ pub fn requests(world: &World, round: u64) -> anyhow::Result<Arc<RequestSet>> {
         items: items.collect(),
         authorizations: world.orgs.iter().map(|org| org.authorization.clone()).collect(),
         repeats: false,
+        made: 200,
     }))
 }
 

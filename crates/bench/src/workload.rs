@@ -152,6 +152,7 @@ const fn goal(name: &'static str, metric: Metric, against: Against, bound: Bound
 const SEED: Against = Against::Contestant(Contestant::Seed);
 const PER_REQUEST: Against = Against::Contestant(Contestant::PerRequest);
 const AWAY: Against = Against::Contestant(Contestant::HubSpotAway);
+const RPC: Against = Against::Contestant(Contestant::Rpc);
 const HOT: Against = Against::Workload("hot");
 const LANES_ONLY: &[Contestant] = &[Contestant::Lanes];
 
@@ -266,6 +267,15 @@ pub const ALL: &[Workload] = &[
         place: Place::Large,
         contestants: LANES_ONLY,
         goals: &[goal("vs_hot", PER_SECOND, HOT, Bound::AtLeast(0.9))],
+    },
+    Workload {
+        name: "rpc",
+        title: "hot, by /api/bookings/create and by supabase-js's rpc('create_booking_atomic', …)",
+        kind: bookings(Target::Hot),
+        place: Place::School,
+        contestants: &[Contestant::Lanes, Contestant::Rpc],
+        // 1 / 0.9: by the function, 90 % of the bookings at least.
+        goals: &[goal("vs_rpc", PER_SECOND, RPC, Bound::AtMost(1.1111))],
     },
     Workload {
         name: "hubspot_away",

@@ -31,6 +31,8 @@ pub struct RequestSet {
     pub items: Vec<Item>,
     /// Start over when all were sent; else that is the end.
     pub repeats: bool,
+    /// The status of an answer that says that something was made.
+    pub made: u16,
 }
 
 impl RequestSet {
@@ -67,6 +69,7 @@ mod tests {
             authorizations: vec![HeaderValue::from_static("a"), HeaderValue::from_static("b")],
             items: vec![item(0, b"{}"), item(1, b"{}")],
             repeats,
+            made: 201,
         }
     }
 

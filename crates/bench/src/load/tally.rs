@@ -11,9 +11,9 @@ const LATENCY_MAX_US: u64 = 120_000_000;
 /// Answers of one traffic.
 #[derive(Debug)]
 pub struct Tally {
-    /// Answers 201.
+    /// Answers with the status of what was made ([`super::RequestSet::made`]).
     pub created: u64,
-    /// Answers 200.
+    /// Other answers 200.
     pub ok: u64,
     /// Answers 409.
     pub conflict: u64,
@@ -27,16 +27,17 @@ pub struct Tally {
     pub milestone: Option<Duration>,
     /// Requests that were sent: the number of the next one.
     pub next: usize,
+    made: u16,
     latencies: Histogram<u64>,
 }
 
 impl Tally {
-    /// Nothing yet.
+    /// Nothing yet. `made`: the status that counts as [`Tally::created`].
     ///
     /// # Errors
     ///
     /// None in practice: the histogram's bounds are fixed.
-    pub fn new() -> anyhow::Result<Tally> {
+    pub fn new(made: u16) -> anyhow::Result<Tally> {
         let latencies = Histogram::new_with_bounds(1, LATENCY_MAX_US, 3).context("the histogram's bounds")?;
         Ok(Tally {
             created: 0,
@@ -47,6 +48,7 @@ impl Tally {
             elapsed: Duration::ZERO,
             milestone: None,
             next: 0,
+            made,
             latencies,
         })
     }
@@ -54,7 +56,7 @@ impl Tally {
     /// Counts one answer.
     pub fn add(&mut self, status: u16, latency: Duration) {
         match status {
-            201 => self.created += 1,
+            made if made == self.made => self.created += 1,
             200 => self.ok += 1,
             409 => self.conflict += 1,
             _ => self.other += 1,
@@ -85,13 +87,17 @@ mod tests {
 
     #[test]
     fn answers_are_counted_by_status_and_timed() {
-        let mut tally = Tally::new().expect("fixed bounds");
+        let mut tally = Tally::new(201).expect("fixed bounds");
         for (status, ms) in [(201, 1), (201, 2), (200, 3), (409, 4), (503, 100)] {
             tally.add(status, Duration::from_millis(ms));
         }
         tally.elapsed = Duration::from_secs(2);
         assert_eq!((tally.created, tally.ok, tally.conflict, tally.other), (2, 1, 1, 1));
         assert!((tally.per_second() - 2.5).abs() < 1e-9);
+        let mut called = Tally::new(200).expect("fixed bounds");
+        called.add(200, Duration::ZERO);
+        called.add(201, Duration::ZERO);
+        assert_eq!((called.created, called.other), (1, 1));
         assert!((tally.quantile_ms(0.5) - 3.0).abs() < 0.01 && (tally.quantile_ms(0.99) - 100.0).abs() < 0.1);
     }
 }

@@ -25,7 +25,7 @@ pub struct Traffic {
     pub end: End,
     /// Statuses that are answers to count; any other is an error.
     pub expected: &'static [u16],
-    /// Told when so many requests were answered with 201.
+    /// Told when so many requests made what they are for.
     pub milestone: Option<(u64, oneshot::Sender<()>)>,
 }
 
@@ -83,10 +83,10 @@ pub async fn connect(server: SocketAddr, traffic: Traffic) -> anyhow::Result<Rea
         End::Requests(count) => traffic.first + count,
     };
     let state = Rc::new(State {
-        requests: traffic.requests,
         expected: traffic.expected,
-        tally: RefCell::new(Tally::new()?),
+        tally: RefCell::new(Tally::new(traffic.requests.made)?),
         milestone: RefCell::new(traffic.milestone),
+        requests: traffic.requests,
         next: Cell::new(traffic.first),
         last,
         start: Cell::new(Instant::now()),
@@ -119,7 +119,7 @@ impl Ready {
         for worker in workers {
             worker.await??;
         }
-        let mut tally = self.state.tally.replace(Tally::new()?);
+        let mut tally = self.state.tally.replace(Tally::new(self.state.requests.made)?);
         tally.next = self.state.next.get();
         Ok(tally)
     }

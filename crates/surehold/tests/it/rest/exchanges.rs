@@ -12,8 +12,7 @@ async fn the_wire_is_as_postgrests() {
     let ben = api.enrols("BEN", json!({ "cs_credits": 1 })).await;
     api.hubspot_knows("contact", scene.student, "9001").await;
     let token = api.logs_in(&ben).await;
-    let scene =
-        json!({ "exam": scene.exam, "booking": scene.booking, "slot": scene.slot, "trip": scene.trip.trip_id });
+    let scene = json!({ "exam": scene.exam, "booking": scene.booking, "slot": scene.slot, "trip": scene.trip.trip_id });
     let settings = [
         ("CLIENT", "@supabase/supabase-js"),
         ("SUREHOLD_URL", api.url.as_str()),
