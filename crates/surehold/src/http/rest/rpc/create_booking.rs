@@ -73,12 +73,8 @@ async fn contact(call: &Call<'_>, student_id: Option<&str>, email: Option<&str>)
 
 /// The session, and HubSpot's number of it.
 async fn session(call: &Call<'_>, exam: Option<&str>) -> Result<(uuid::Uuid, Option<String>), ApiError> {
-    let nothing = || no_exam(exam);
-    let reference = kinds::reference(&exam.map(Value::from).unwrap_or_default()).map_err(|_| nothing())?;
-    match find::linked_session(call.app, call.caller.access.org.id, &reference).await {
-        Err(error) if error.code == "EXAM_NOT_FOUND" => Err(nothing()),
-        found => found,
-    }
+    let find = async |name: &str| find::linked_session(call.app, call.caller.access.org.id, name).await;
+    super::exam::named(exam, find).await?.ok_or_else(|| no_exam(exam))
 }
 
 /// The kind of credit that a caller names by its column. Whether the session takes it, the desk says.

@@ -10,6 +10,7 @@ mod check_key;
 mod confirm_booking;
 mod create_booking;
 mod create_trip_bookings;
+mod exam;
 mod exam_bookings;
 mod function;
 mod generations;
