@@ -208,7 +208,7 @@ const LAWS: &[Law] = &[
     Law {
         law: 6,
         name: "Answers",
-        rule: "what was acknowledged is there: whatever the journal is about exists",
+        rule: "what was acknowledged is there: whatever the journal is about exists, callers' notes aside",
         about: &["journal"],
         checks: &[
             found_by(
@@ -222,7 +222,7 @@ const LAWS: &[Law] = &[
                  LEFT JOIN payments p ON p.org_id = j.org_id AND p.id = j.entity_id AND j.entity = 'payment'
                  LEFT JOIN refunds r ON r.org_id = j.org_id AND r.id = j.entity_id AND j.entity = 'refund'
                  LEFT JOIN offerings o ON o.org_id = j.org_id AND o.id = j.entity_id AND j.entity = 'offering'
-                 WHERE j.$org AND coalesce(b.id, s.id, c.id, t.id, p.id, r.id, o.id) IS NULL",
+                 WHERE j.$org AND j.entity <> 'note' AND coalesce(b.id, s.id, c.id, t.id, p.id, r.id, o.id) IS NULL",
             ),
             found_by(
                 "journal",
