@@ -208,9 +208,10 @@ const LAWS: &[Law] = &[
     Law {
         law: 6,
         name: "Answers",
-        rule: "what was acknowledged is there: whatever the journal is about exists, callers' notes aside",
+        rule: "what was acknowledged is there: whatever the journal is about exists",
         about: &["journal"],
         checks: &[
+            // Callers' notes may be about what is none of our rows.
             found_by(
                 "journal",
                 "SELECT j.org_id, j.id, format('is about the %s %s, which does not exist', j.entity, j.entity_id)

@@ -17,6 +17,7 @@ pub fn instead_of_writing(view: &str) -> &'static str {
         "experience_slots" => "Slots are changed, and their seats withheld and released, by /api/admin/slots.",
         "bookings" => "Call the function create-booking to book, and /functions/v1/bookings/{id}/cancel to cancel.",
         "trips" | "payments" => "Call the function checkout, or create-booking for a trip that is paid.",
-        _ => "It is written with the changes that it is about.",
+        // audit_logs
+        _ => "Notes are added to it by POST; nothing in it is changed or deleted.",
     }
 }

@@ -1,16 +1,16 @@
 //! `POST /rest/v1/rpc/{function}`: the functions under the seeds' names. Each is a file here that makes a command of its
 //! arguments, or reads; [`function`] lists them with what they take.
 
+pub mod arguments;
+pub mod generations;
 pub mod hints;
 
-mod arguments;
 mod call;
 mod cancel_booking;
 mod check_key;
 mod create_booking;
 mod exam_bookings;
 mod function;
-mod generations;
 mod raised;
 mod row;
 
