@@ -2,10 +2,12 @@
 
 mod catalogue;
 mod limits;
+mod notes;
 mod official_client;
 mod operators;
 mod pages;
 mod plans;
+mod repeats;
 mod rpc;
 mod who_may;
 mod wrong;
