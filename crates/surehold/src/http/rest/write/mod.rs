@@ -177,12 +177,19 @@ pub async fn rest_insert(
 /// else is refused, with a hint.
 #[utoipa::path(
     patch, path = "/rest/v1/{view}", tag = "rest", security(("api_key" = []), ("api_key_header" = [])),
-    params(("view" = String, Path, description = "The view's name"), WriteQuery, WriteHeaders),
+    params(
+        ("view" = String, Path, description = "The view's name. Which rows: filters as of GET"),
+        ("select" = Option<String>, Query, description = "Columns of the answer, if it has rows"),
+        ("columns" = Option<String>, Query, description = "Columns that count"),
+        ("or" = Option<String>, Query, description = "One of these filters holds, as of GET"),
+        ("Content-Profile" = Option<String>, Header, description = "`public` (also without it) or `hubspot_sync`: both have every view"),
+        ("Prefer" = Option<String>, Header, description = "`return=representation` answers with the rows; `count=exact`"),
+    ),
     request_body(content = StoredColumns, description = "Columns and what they are"),
     responses(
         (status = 200, description = "The rows: an array, or the only one as an object", body = Value),
         (status = 204, description = "The rows are just so, or there are none"),
-        (status = 400, description = "`PGRST102`: no object; `PGRST204`: no such column; `22P02` and its kin, `22P05`: a value that cannot be; `PGRST100`, `PGRST108`, `42703`, `42804`: filters and what is selected; `VALIDATION_ERROR`: no such `Idempotency-Key`", body = RestError),
+        (status = 400, description = "`PGRST102`: no object; `PGRST204`: no such column; `22P02` and its kin, `22P05`: a value that cannot be; `PGRST100`, `PGRST108`, `42703`, `42804`: filters and what is selected", body = RestError),
         (status = 401, description = "`PGRST302`: no key; `PGRST301`: one that is not valid, or not any more", body = RestError),
         (status = 403, description = "`42501`: a student's or a traveller's token", body = RestError),
         (status = 404, description = "`PGRST205`: no such view; `42883`: no such operator for this type", body = RestError),
