@@ -157,6 +157,7 @@ async fn lists_and_instants_are_compared_by_what_they_mean() {
         json!({ "prerequisite_exam_ids": [two, "7001"] }),
         json!({ "scheduled_activation_datetime": "2030-05-01T09:00:00.001Z" }),
         json!({ "scheduled_activation_datetime": "2030-05-01T05:00:00.001-04:00" }),
+        json!({ "scheduled_activation_datetime": "2030-05-01T09:00:00.001234+00:00" }),
     ] {
         let answer = api.updates(&path, same.clone()).await;
         assert_eq!(answer.status, 204, "{same}: {answer:?}");
