@@ -8,7 +8,7 @@ use crate::rows::Family;
 
 /// SHA-256 of the parsed command: two spellings of one request have one fingerprint.
 pub fn fingerprint(command: &Command) -> [u8; 32] {
-    // Commands have no maps with random order and no floats, so their JSON is canonical.
+    // Commands have no maps with random order, and a number is always written the same way, so their JSON is canonical.
     let json = serde_json::to_vec(command).expect("a command is always JSON");
     Sha256::digest(json).into()
 }

@@ -9,10 +9,12 @@ use uuid::Uuid;
 
 use crate::rows::{Attendance, CreditKind, EntryReason, Family, Hand, SlotStatus, StripeEvent};
 
+mod add_notes;
 mod import_booking;
 mod needs;
 mod trips;
 
+pub use add_notes::*;
 pub use import_booking::*;
 pub use needs::*;
 pub use trips::*;
@@ -111,6 +113,8 @@ pub enum Command {
     AddOffering(AddOffering),
     /// Change an offering.
     ChangeOffering(ChangeOffering),
+    /// Add notes to the journal.
+    AddNotes(AddNotes),
 }
 
 /// Take seats on a slot.
@@ -387,6 +391,7 @@ impl Command {
             Command::FailRefund(_) => "fail_refund",
             Command::AddOffering(_) => "add_offering",
             Command::ChangeOffering(_) => "change_offering",
+            Command::AddNotes(_) => "add_notes",
         }
     }
 }

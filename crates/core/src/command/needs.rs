@@ -148,6 +148,7 @@ impl Command {
                 needs.offerings_to_lock.push(c.offering_id);
                 needs.offering_names.extend(c.name.clone());
             }
+            Command::AddNotes(_) => {}
         }
         needs
     }

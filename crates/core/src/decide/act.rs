@@ -142,6 +142,7 @@ impl<'a> Act<'a> {
         self.journal(event, Entity::Slot, after.id, before, Some(text(&slot_facts(after, reason))));
     }
 
+    /// Adds a journal row; its id.
     pub fn journal(
         &mut self,
         event: &'static str,
@@ -149,7 +150,7 @@ impl<'a> Act<'a> {
         entity_id: Uuid,
         before: Option<String>,
         after: Option<String>,
-    ) {
+    ) -> Uuid {
         let id = self.fresh_id();
         self.rows.push(JournalRow {
             id,
@@ -164,6 +165,7 @@ impl<'a> Act<'a> {
             after,
             idempotency: None,
         });
+        id
     }
 
     /// The command had effects: its journal rows are written, and its answer is remembered.

@@ -2,6 +2,7 @@
 //! ([`crate::refusal`]), then the effects, which cannot fail.
 
 mod act;
+mod add_notes;
 mod add_offering;
 mod adjust_credits;
 mod book;
@@ -96,6 +97,7 @@ pub fn decide(ledger: &mut Ledger, request: &Request, fresh: &mut Fresh<'_>) -> 
         Command::FailRefund(c) => trips::fail_refund(&mut act, c),
         Command::AddOffering(c) => add_offering::add_offering(&mut act, c),
         Command::ChangeOffering(c) => change_offering::change_offering(&mut act, c),
+        Command::AddNotes(c) => add_notes::add_notes(&mut act, c),
     }
 }
 

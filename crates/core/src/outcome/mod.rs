@@ -56,6 +56,8 @@ pub enum Answer {
     BookingRefunded(BookingRefunded),
     /// An offering was added or changed.
     OfferingSaved(OfferingSaved),
+    /// Notes are in the journal.
+    NotesAdded(NotesAdded),
 }
 
 /// A booking that was made.
@@ -198,4 +200,11 @@ pub struct SlotSaved {
     pub available: i32,
     /// Whether anything was changed.
     pub changed: bool,
+}
+
+/// Notes that were added.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NotesAdded {
+    /// Their journal rows, in the order of the notes.
+    pub ids: Vec<Uuid>,
 }

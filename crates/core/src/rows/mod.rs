@@ -409,6 +409,22 @@ text_enum! {
         Refund = "refund",
         /// An offering.
         Offering = "offering",
+        /// What a caller noted; its id is that of whatever it is about.
+        Note = "note",
+    }
+}
+
+text_enum! {
+    /// Who did what a note says.
+    ActorType {
+        /// A person.
+        User = "user",
+        /// A seller.
+        Vendor = "vendor",
+        /// A program.
+        System = "system",
+        /// Stripe.
+        Stripe = "stripe",
     }
 }
 

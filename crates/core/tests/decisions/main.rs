@@ -14,6 +14,7 @@ mod keys;
 mod marketplace;
 mod model;
 mod moving;
+mod notes;
 mod precedence;
 mod requests;
 mod sessions;

@@ -239,6 +239,11 @@ pub fn exam_location(value: &Value) -> Read<&'static str> {
     one_of(EXAM_LOCATIONS)(&Value::String(given))
 }
 
+/// Where a student attends, or how, if it is a place or a form that we know.
+pub fn known_location(value: &Value) -> Read<&'static str> {
+    exam_location(value).or_else(|_| one_of(DISCUSSION_FORMATS)(value))
+}
+
 /// The dominant hand; the seed's callers send `true` for right.
 pub fn hand(value: &Value) -> Read<Hand> {
     if let Ok(right) = boolean(value) {

@@ -86,8 +86,8 @@ fn trips() -> Routes {
 /// Callers that come with supabase-js: an API key.
 fn callers() -> Routes {
     OpenApiRouter::new()
-        // GET /rest/v1/{view}
-        .routes(routes!(read::rest_rows))
+        // GET /rest/v1/{view}, POST /rest/v1/{view}, PATCH /rest/v1/{view}
+        .routes(routes!(read::rest_rows, write::rest_insert, write::rest_update))
         // POST /rest/v1/rpc/{function}, GET /rest/v1/rpc/{function}
         .routes(routes!(rpc::rest_call, rpc::rest_call_by_get))
 }

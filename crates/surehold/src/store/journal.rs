@@ -25,7 +25,7 @@ pub struct JournalEntry {
     pub stripe_event_id: Option<String>,
     /// What happened.
     pub event: String,
-    /// To what: `booking`, `slot` or `contact`.
+    /// To what: an [`Entity`](surehold_core::rows::Entity).
     pub entity: String,
     /// Which one.
     pub entity_id: Uuid,

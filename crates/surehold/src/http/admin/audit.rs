@@ -33,8 +33,8 @@ const LIMIT_MAX: i64 = 500;
 #[expect(dead_code, reason = "a schema: the fields are read by name")]
 #[into_params(parameter_in = Query)]
 pub struct AuditQuery {
-    /// `booking`, `slot` (also called `session`), `contact`, `trip`, `payment`, `refund` or `offering` (also called
-    /// `experience`).
+    /// `booking`, `slot` (also called `session`), `contact`, `trip`, `payment`, `refund`, `offering` (also called
+    /// `experience`) or `note`: what callers added to `audit_logs`, whatever it is about.
     pub entity: Option<String>,
     /// Which one: its UUID; with `entity` one of the first three, also its HubSpot number or human ID.
     pub entity_id: Option<String>,
@@ -64,7 +64,7 @@ pub struct AuditEntry {
     /// What happened.
     #[schema(example = "booking.confirmed")]
     pub event: String,
-    /// To what: `booking`, `slot`, `contact`, `trip`, `payment`, `refund` or `offering`.
+    /// To what: `booking`, `slot`, `contact`, `trip`, `payment`, `refund`, `offering`, or to nothing here: `note`.
     pub entity: String,
     /// Which one.
     pub entity_id: Uuid,
@@ -147,6 +147,7 @@ fn read_filter(fields: &mut Fields) -> (JournalFilter, Option<String>) {
         "refund",
         "offering",
         "experience",
+        "note",
     ]);
     let entity = fields.optional(ENTITY, words).map(|word| match word {
         "session" => "slot",

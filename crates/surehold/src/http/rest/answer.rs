@@ -39,6 +39,30 @@ pub fn of_function(value: String, form: Form, is_counted: bool, profile: Profile
     (headers(content_type, range, profile), value).into_response()
 }
 
+/// Makes the answer of a write: without rows, or with rows in a form.
+pub fn of_write(
+    status: StatusCode,
+    rows: &[String],
+    form: Option<Form>,
+    range: &str,
+    profile: Profile,
+) -> Result<Response, ApiError> {
+    let range = HeaderValue::from_str(range).map_err(|error| ApiError::internal(error.to_string()))?;
+    let (content_type, body) = match form {
+        None => {
+            let profile = HeaderValue::from_static(profile.schema);
+            let headers = [(header::CONTENT_RANGE, range), (HeaderName::from_static("content-profile"), profile)];
+            return Ok((status, headers).into_response());
+        }
+        Some(Form::Rows) => (ROWS, format!("[{}]", rows.join(","))),
+        Some(Form::Object) => match rows {
+            [row] => (OBJECT, row.clone()),
+            _ => return Err(errors::not_single(i64::try_from(rows.len()).unwrap_or(i64::MAX))),
+        },
+    };
+    Ok((status, headers(content_type, range, profile), body).into_response())
+}
+
 fn headers(content_type: HeaderValue, range: HeaderValue, profile: Profile) -> [(HeaderName, HeaderValue); 3] {
     [
         (header::CONTENT_TYPE, content_type),

@@ -58,6 +58,18 @@ pub fn no_column(view: &str, name: &str) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "42703", format!("column {view}.{name} does not exist"))
 }
 
+/// 400: no such column of a row that is to be written.
+pub fn no_column_to_write(view: &str, name: &str) -> ApiError {
+    let message = format!("Could not find the '{name}' column of '{view}' in the schema cache");
+    ApiError::new(StatusCode::BAD_REQUEST, "PGRST204", message)
+}
+
+/// 400: a character that text cannot hold.
+pub fn nul() -> ApiError {
+    ApiError::new(StatusCode::BAD_REQUEST, "22P05", "unsupported Unicode escape sequence")
+        .with_details(Value::String("\\u0000 cannot be converted to text.".to_owned()))
+}
+
 /// 404: no such view; `nearest` is what may have been meant.
 pub fn no_view(schema: &str, name: &str, nearest: Option<&str>) -> ApiError {
     let error = ApiError::new(

@@ -8,6 +8,7 @@ pub mod write;
 mod answer;
 pub(super) mod errors;
 mod filter;
+mod json;
 mod logic;
 mod nearest;
 mod order;

@@ -29,26 +29,41 @@ pub fn parse(
     headers: &HeaderMap,
     rows_max: i64,
 ) -> Result<Query, ApiError> {
-    if text.len() > BYTES_MAX {
-        return Err(errors::parse("query string", "…", 1, format!("it has more than {BYTES_MAX} bytes")));
-    }
-    let pairs: Vec<(String, String)> = form_urlencoded::parse(text.as_bytes()).into_owned().collect();
-    if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
-        let message = "invalid byte sequence for encoding \"UTF8\": 0x00";
-        return Err(ApiError::new(StatusCode::BAD_REQUEST, "22021", message));
-    }
-    // Of a parameter that comes twice the last one counts; filters all count.
-    let last = |wanted: &str| pairs.iter().rev().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
-    let select = select::parse(profile.schema, view, last("select").unwrap_or("*"))?;
-    let order = order::parse(view, last("order").unwrap_or_default())?;
-    let Window { offset, limit } = window(last("limit"), last("offset"), headers, rows_max)?;
-    let conditions = conditions(view, &pairs)?;
+    let parameters = Parameters::of(text)?;
+    let select = select::parse(profile.schema, view, parameters.last("select").unwrap_or("*"))?;
+    let order = order::parse(view, parameters.last("order").unwrap_or_default())?;
+    let Window { offset, limit } = window(parameters.last("limit"), parameters.last("offset"), headers, rows_max)?;
+    let conditions = conditions(view, &parameters)?;
     Ok(Query { view, select, conditions, order, offset, limit, is_counted: false, is_read: true })
 }
 
-fn conditions(view: &View, pairs: &[(String, String)]) -> Result<Vec<Condition>, ApiError> {
+/// The parameters of a query string.
+pub struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// Reads a query string.
+    pub fn of(text: &str) -> Result<Parameters, ApiError> {
+        if text.len() > BYTES_MAX {
+            return Err(errors::parse("query string", "…", 1, format!("it has more than {BYTES_MAX} bytes")));
+        }
+        let pairs: Vec<(String, String)> = form_urlencoded::parse(text.as_bytes()).into_owned().collect();
+        if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+            let message = "invalid byte sequence for encoding \"UTF8\": 0x00";
+            return Err(ApiError::new(StatusCode::BAD_REQUEST, "22021", message));
+        }
+        Ok(Parameters(pairs))
+    }
+
+    /// The value of a name. Of one that comes twice the last counts; filters all count.
+    pub fn last(&self, wanted: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Which rows.
+pub fn conditions(view: &View, parameters: &Parameters) -> Result<Vec<Condition>, ApiError> {
     let mut conditions = Vec::new();
-    for (name, value) in pairs {
+    for (name, value) in &parameters.0 {
         if ["select", "order", "limit", "offset", "columns", "on_conflict"].contains(&name.as_str()) || name.is_empty()
         {
             continue;

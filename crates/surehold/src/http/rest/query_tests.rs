@@ -8,6 +8,7 @@ use super::query;
 use super::request::Profile;
 use crate::http::error::ApiError;
 use crate::store::drop_in::catalogue::{VIEWS, View};
+use crate::store::drop_in::query::{Claim, Condition, Said};
 use crate::store::drop_in::statement::{Parameter, Statement};
 
 const PROFILE: Profile = Profile { schema: "public" };
@@ -66,6 +67,21 @@ proptest! {
             _ => false,
         });
         prop_assert!(is_bound, "{text}: {:?}", statement.values);
+    }
+
+    #[test]
+    fn no_value_that_is_compared_is_ever_in_the_text(view in 0..VIEWS.len(), value in value()) {
+        let view = &VIEWS[view];
+        let said = |column| [Said::Text(value.clone()), Said::Texts(vec![value.clone()])].map(|said| (column, said));
+        let claim = Claim {
+            view,
+            conditions: view.columns.iter().map(|column| Condition::In(column, vec![value.clone()])).collect(),
+            values: view.columns.iter().flat_map(said).collect(),
+            limit: 1,
+        };
+        let text = Statement::of_claim(Uuid::nil(), &claim).text;
+        prop_assert!(!text.to_lowercase().contains(MARK), "{text}");
+        prop_assert!(text.contains(&format!(" FROM drop_in.\"{}\" AS v WHERE v.org_id = $1 AND ", view.name)), "{text}");
     }
 
     #[test]

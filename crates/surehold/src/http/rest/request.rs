@@ -92,8 +92,11 @@ pub fn form(headers: &HeaderMap) -> Result<Form, ApiError> {
 
 /// Whether `Prefer` asks for the number of all rows. Estimates are answered exactly.
 pub fn is_counted(headers: &HeaderMap) -> bool {
+    ["count=exact", "count=planned", "count=estimated"].iter().any(|wanted| prefers(headers, wanted))
+}
+
+/// Whether `Prefer` says so.
+pub fn prefers(headers: &HeaderMap, wanted: &str) -> bool {
     let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
-    preferences
-        .flat_map(|value| value.split(','))
-        .any(|preference| ["count=exact", "count=planned", "count=estimated"].contains(&preference.trim()))
+    preferences.flat_map(|value| value.split(',')).any(|preference| preference.trim() == wanted)
 }

@@ -23,8 +23,32 @@ pub struct Query {
     pub is_read: bool,
 }
 
-/// A column of the answer.
+/// What a caller says that rows are already.
 #[derive(Debug)]
+pub struct Claim {
+    /// Of this view.
+    pub view: &'static View,
+    /// The rows that fulfil all of these.
+    pub conditions: Vec<Condition>,
+    /// What each of them is said to be.
+    pub values: Vec<(&'static Column, Said)>,
+    /// No more rows matter.
+    pub limit: i64,
+}
+
+/// A value as a caller says it. Compared by what it means: `"5"` is 5, and the time of a date does not matter.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// Nothing: `NULL`, or an empty text.
+    Nothing,
+    /// A value in PostgreSQL's spelling.
+    Text(String),
+    /// Several: of a list its members, in any order; of anything else one of them.
+    Texts(Vec<String>),
+}
+
+/// A column of the answer.
+#[derive(Debug, Clone)]
 pub struct Selected {
     /// The view's.
     pub column: &'static Column,

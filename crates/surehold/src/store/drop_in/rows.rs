@@ -1,9 +1,10 @@
 //! Runs the statements.
 
 use deadpool_postgres::ClientWrapper;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::query::Query;
+use super::query::{Claim, Query};
 use super::statement::{Parameter, Statement};
 use crate::store::StoreError;
 
@@ -35,12 +36,31 @@ impl Page {
 /// Planning a view of seven tables takes longer than reading a row of it, so statements are prepared and kept. Their text
 /// says only which columns are compared and how; values are none of it.
 pub async fn read(client: &ClientWrapper, org_id: Uuid, query: &Query) -> Result<Page, StoreError> {
-    let statement = Statement::of(org_id, query);
+    let rows = run(client, &Statement::of(org_id, query)).await?;
+    let row = rows.first().ok_or_else(|| StoreError::Corrupt("a page without a row of its own".to_owned()))?;
+    Ok(Page { rows: row.try_get(0)?, count: row.try_get(1)?, total: row.try_get(2)? })
+}
+
+/// A row that a claim is about.
+#[derive(Debug)]
+pub struct Claimed {
+    /// Primary key.
+    pub id: Uuid,
+    /// Whether it is what the caller says, column by column.
+    pub is_same: Vec<bool>,
+}
+
+/// Holds a claim against an organisation's rows.
+pub async fn compare(client: &ClientWrapper, org_id: Uuid, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
+    let rows = run(client, &Statement::of_claim(org_id, claim)).await?;
+    rows.iter().map(|row| Ok(Claimed { id: row.try_get(0)?, is_same: row.try_get(1)? })).collect()
+}
+
+async fn run(client: &ClientWrapper, statement: &Statement) -> Result<Vec<Row>, StoreError> {
     let (values, types): (Vec<_>, Vec<_>) = statement.values.iter().map(Parameter::typed).unzip();
     if client.statement_cache.size() >= KEPT_MAX {
         client.statement_cache.clear();
     }
     let prepared = client.prepare_typed_cached(&statement.text, &types).await?;
-    let row = client.query_one(&prepared, &values).await?;
-    Ok(Page { rows: row.try_get(0)?, count: row.try_get(1)?, total: row.try_get(2)? })
+    Ok(client.query(&prepared, &values).await?)
 }

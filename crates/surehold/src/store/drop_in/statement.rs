@@ -6,10 +6,11 @@ use std::fmt::Write;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use super::catalogue::{Column, Kind};
-use super::query::{Condition, Nulls, Operator, Query, Term};
+use super::catalogue::{Column, Kind, View};
+use super::query::{Claim, Condition, Nulls, Operator, Query, Said, Term};
 
-/// A statement: one row with the rows as a JSON array, their number, and the number of all if that is asked for.
+/// A statement. Of a query: one row with the rows as a JSON array, their number, and the number of all if that is asked
+/// for. Of a claim: of each row its id, and whether each column is as it is said to be.
 #[derive(Debug)]
 pub struct Statement {
     /// Its text.
@@ -58,6 +59,16 @@ impl Statement {
         let body = if query.is_read { writer.body(query) } else { "''".to_owned() };
         let total = if query.is_counted { format!("(SELECT count(*){rows})") } else { "NULL::int8".to_owned() };
         let text = format!("WITH page AS ({page}) SELECT {body}, count(*), {total} FROM page");
+        Statement { text, values: writer.values }
+    }
+
+    /// The statement of a claim about one organisation's rows.
+    pub fn of_claim(org_id: Uuid, claim: &Claim) -> Statement {
+        let mut writer = Writer { values: vec![Parameter::Org(org_id)] };
+        let rows = writer.rows_of(claim.view, &claim.conditions);
+        let same: Vec<String> = claim.values.iter().map(|(column, said)| writer.same(column, said)).collect();
+        let limit = writer.parameter(Parameter::Number(claim.limit));
+        let text = format!("SELECT v.\"id\", ARRAY[{}]::bool[]{rows} LIMIT {limit}", same.join(", "));
         Statement { text, values: writer.values }
     }
 }
@@ -111,8 +122,12 @@ impl Writer {
 
     /// Which rows. The organisation comes from the caller's key, and there is no other way to name one.
     fn rows(&mut self, query: &Query) -> String {
-        let mut text = format!(" FROM drop_in.\"{}\" AS v WHERE v.org_id = $1", query.view.name);
-        for condition in &query.conditions {
+        self.rows_of(query.view, &query.conditions)
+    }
+
+    fn rows_of(&mut self, view: &View, conditions: &[Condition]) -> String {
+        let mut text = format!(" FROM drop_in.\"{}\" AS v WHERE v.org_id = $1", view.name);
+        for condition in conditions {
             let _ = write!(text, " AND {}", self.condition(condition, false));
         }
         text
@@ -167,9 +182,56 @@ impl Writer {
         }
     }
 
+    /// Whether a column is what a caller says it is: true or false, never unknown.
+    fn same(&mut self, column: &'static Column, said: &Said) -> String {
+        let name = column.name;
+        let text = match said {
+            Said::Nothing => return nothing(column),
+            Said::Texts(members) if column.kind == Kind::Texts => {
+                let members = self.parameter(Parameter::Texts(members.clone()));
+                let stored = format!("coalesce(v.\"{name}\", '{{}}')");
+                return format!("({stored} @> {members}::text[] AND {stored} <@ {members}::text[])");
+            }
+            Said::Texts(values) => return self.is_one_of(column, values.clone()),
+            Said::Text(text) => text,
+        };
+        match column.kind {
+            // What finds a row by a name knows all its names.
+            Kind::Text => self.is_one_of(column, vec![text.clone()]),
+            kind => {
+                let value = format!("{}::text{}", self.parameter(Parameter::Text(text.clone())), cast(kind));
+                let (stored, value) = match kind {
+                    // A date at the seeds, which callers send with a time or without.
+                    Kind::Timestamp => (format!("v.\"{name}\"::date"), format!("{value}::date")),
+                    // JavaScript's dates have milliseconds.
+                    Kind::Timestamptz => (
+                        format!("date_trunc('milliseconds', v.\"{name}\")"),
+                        format!("date_trunc('milliseconds', {value})"),
+                    ),
+                    _ => (format!("v.\"{name}\""), value),
+                };
+                format!("({stored} IS NOT DISTINCT FROM {value})")
+            }
+        }
+    }
+
+    fn is_one_of(&mut self, column: &'static Column, values: Vec<String>) -> String {
+        format!("coalesce({}, false)", self.condition(&Condition::In(column, values), false))
+    }
+
     fn joined(&mut self, conditions: &[Condition], word: &str, is_negated: bool) -> String {
         let parts: Vec<String> = conditions.iter().map(|condition| self.condition(condition, is_negated)).collect();
         format!("({})", parts.join(word))
+    }
+}
+
+/// Whether a column has no value. Callers do not tell an empty text from none.
+fn nothing(column: &Column) -> String {
+    let name = column.name;
+    match column.kind {
+        Kind::Text => format!("(coalesce(v.\"{name}\", '') = '')"),
+        Kind::Texts => format!("(coalesce(cardinality(v.\"{name}\"), 0) = 0)"),
+        _ => format!("(v.\"{name}\" IS NULL)"),
     }
 }
 

@@ -25,7 +25,8 @@ async fn the_document_describes_what_every_route_takes_and_gives() {
 
     for (name, operation) in operations(&document) {
         let answers = operation["responses"].as_object().unwrap();
-        for (status, answer) in answers {
+        // 204 has no body.
+        for (status, answer) in answers.iter().filter(|(status, _)| *status != "204") {
             let content = answer["content"].as_object();
             let described = content.into_iter().flatten().any(|(_, media)| {
                 media["schema"].is_object() || media["example"].is_object() || media["examples"].is_object()

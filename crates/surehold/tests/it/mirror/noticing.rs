@@ -68,6 +68,26 @@ async fn a_booking_changes_what_its_student_has_left_and_how_full_its_session_is
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_callers_note_about_a_row_is_no_change_of_it() {
+    let school = MirroredSchool::open().await;
+    let ann = school.api.enrols("ANN", serde_json::json!({ "cs_credits": 3 })).await.id;
+    let session = school.api.school.session("Clinical Skills", 9).await;
+    let booking = school.api.school.book(ann, session).await.unwrap().booking_id;
+    school.sync().await;
+    for (entity, id) in [("contact", ann), ("slot", session), ("booking", booking)] {
+        let note = serde_json::json!({ "event_type": "contact.changed", "entity_type": entity, "entity_id": id });
+        school.api.post("/rest/v1/audit_logs", note).by_service().await.is(201);
+    }
+    assert_eq!(school.sync().await.counts().updated, 0);
+    school.agrees().await;
+    // And hides none.
+    school.api.school.grant(ann, "cs_credits", 1).await.unwrap();
+    school.sync().await;
+    assert_eq!(school.shows(CONTACTS, ann, "cs_credits"), "3");
+    school.api.school.laws_hold().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_that_appears_behind_the_end_of_the_journal_is_noticed() {
     let school = MirroredSchool::open().await;
     let ann = school.api.school.student("ANN", &[("cs_credits", 3)]).await;

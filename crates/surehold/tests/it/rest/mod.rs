@@ -3,10 +3,12 @@
 mod catalogue;
 mod exchanges;
 mod limits;
+mod notes;
 mod official_client;
 mod operators;
 mod pages;
 mod plans;
+mod repeats;
 mod rpc;
 mod who_may;
 mod wrong;

@@ -1,6 +1,6 @@
 //! supabase-js, unchanged.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use surehold::desk::DeskOptions;
 use surehold::http::HttpOptions;
 use uuid::Uuid;
@@ -8,10 +8,19 @@ use uuid::Uuid;
 use super::open;
 use crate::support::marketplace_api::{JWT_SECRET, WEBHOOK_SECRET, token, traveller};
 use crate::support::node::node;
+use crate::support::scene::Scene;
 use crate::support::{Api, MarketplaceApi};
 
 /// The newest that runs on Node 20 as it is, and an older one that the seeds' programs may have.
 const CLIENTS: [&str; 2] = ["@supabase/supabase-js", "supabase-js-2.86"];
+
+/// What a program is told of a scene.
+fn names(scene: &Scene) -> Value {
+    json!({
+        "student": scene.student, "exam": scene.exam, "booking": scene.booking, "traveller": scene.traveller,
+        "slot": scene.slot, "trip": scene.trip.trip_id,
+    })
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn supabase_js_reads_as_from_its_own_server() {
@@ -19,10 +28,7 @@ async fn supabase_js_reads_as_from_its_own_server() {
     let ben = api.enrols("BEN", json!({ "cs_credits": 1 })).await;
     api.enrols("CAT", json!({ "cs_credits": 3 })).await;
     let token = api.logs_in(&ben).await;
-    let scene = json!({
-        "student": scene.student, "exam": scene.exam, "booking": scene.booking, "traveller": scene.traveller,
-        "slot": scene.slot, "trip": scene.trip.trip_id,
-    });
+    let scene = names(&scene);
     for client in CLIENTS {
         let settings = [
             ("CLIENT", client),
@@ -34,6 +40,26 @@ async fn supabase_js_reads_as_from_its_own_server() {
         node("rest/reads.mjs", &settings).await;
     }
     api.school.laws_hold().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn supabase_js_adds_notes_and_repeats_what_is_stored() {
+    for client in CLIENTS {
+        let (api, scene) = open().await;
+        for (entity, id, number) in
+            [("contact", scene.student, "9001"), ("slot", scene.exam, "7001"), ("booking", scene.booking, "8001")]
+        {
+            api.hubspot_knows(entity, id, number).await;
+        }
+        let settings = [
+            ("CLIENT", client),
+            ("SUREHOLD_URL", api.url.as_str()),
+            ("SERVICE_KEY", &api.keys.service),
+            ("SCENE", &names(&scene).to_string()),
+        ];
+        node("rest/writes.mjs", &settings).await;
+        api.school.laws_hold().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -33,6 +33,7 @@ const supabase = client(SERVICE_KEY);
 const contacts = () => supabase.from('hubspot_contact_credits');
 const bookings = () => supabase.from('hubspot_bookings');
 const exams = () => supabase.from('hubspot_mock_exams');
+const note = { event_type: 'booking.confirmed', entity_type: 'booking', entity_id: scene.booking, actor_type: 'system', metadata: { a: 1 } };
 const key = { p_idempotency_key: 'ANN-key' };
 
 const exchanges = [
@@ -81,6 +82,17 @@ const exchanges = [
   ['no such key', 401, () => client('nobodys').from('bookings').select('*')],
   ["a student's token", 403, () => client(STUDENT_TOKEN).from('bookings').select('*')],
   // Writes
+  ['insert', 201, () => supabase.from('audit_logs').insert(note)],
+  ['insert of several', 201, () => supabase.from('audit_logs').insert([note, note])],
+  ['insert and select', 201, () => supabase.from('audit_logs').insert(note).select('event_type,metadata').single()],
+  ['insert: no UUID', 400, () => supabase.from('audit_logs').insert({ ...note, entity_id: 'cs_test_1' })],
+  ['insert: a value is missing', 400, () => supabase.from('audit_logs').insert({ ...note, entity_id: undefined })],
+  ['insert: against a CHECK', 400, () => supabase.from('audit_logs').insert({ ...note, actor_type: 'admin' })],
+  ['insert: unknown column', 400, () => supabase.from('audit_logs').insert({ ...note, nope: 1 })],
+  ['upsert of what is stored', 200, () => contacts().upsert({ hubspot_id: '9001', cs_credits: 2 }, { onConflict: 'hubspot_id' })],
+  ['upsert of something else', 405, () => contacts().upsert({ hubspot_id: '9001', cs_credits: 3 }, { onConflict: 'hubspot_id' })],
+  ['update to what is stored', 204, () => exams().update({ total_bookings: 1 }).eq('id', scene.exam)],
+  ['update and select', 200, () => exams().update({ total_bookings: 1 }).eq('id', scene.exam).select('total_bookings')],
   ['delete', 405, () => bookings().delete().eq('id', scene.booking)],
   ['a number that follows from bookings', 405, () => exams().update({ total_bookings: 99 }).eq('id', scene.exam)],
 ];

@@ -2,16 +2,15 @@
 //! can make nothing of it.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use jiff::civil::{Date, Time};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::http::app::App;
-use crate::http::body::read_up_to;
 use crate::http::error::ApiError;
 use crate::http::kinds;
-use crate::http::rest::errors;
+use crate::http::rest::{errors, json};
 
 /// Parameters of a query string that say what is wanted of the rows that a function returns. It is one row, whatever its
 /// order.
@@ -23,21 +22,15 @@ pub struct Arguments(Map<String, Value>);
 impl Arguments {
     /// Those of a body, which is JSON. Nothing is no arguments, and so is what is no object.
     pub async fn of_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Arguments, ApiError> {
-        if let Some(given) = headers.get(header::CONTENT_TYPE) {
-            let given = String::from_utf8_lossy(given.as_bytes());
-            if !given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
-                return Err(not_understood(format!("Content-Type not acceptable: {given}")));
-            }
+        match json::read(app, headers, body).await? {
+            Some(Value::Object(members)) => Ok(Arguments(members)),
+            _ => Ok(Arguments(Map::new())),
         }
-        let bytes = read_up_to(headers, body, app, app.options.body_bytes_max).await?;
-        if bytes.is_empty() {
-            return Ok(Arguments(Map::new()));
-        }
-        match serde_json::from_slice(&bytes) {
-            Ok(Value::Object(members)) => Ok(Arguments(members)),
-            Ok(_) => Ok(Arguments(Map::new())),
-            Err(_) => Err(not_understood("Empty or invalid json".to_owned())),
-        }
+    }
+
+    /// The members of an object, which have types like arguments.
+    pub fn of(members: Map<String, Value>) -> Arguments {
+        Arguments(members)
     }
 
     /// Those of a query string, and the columns that it selects.
@@ -74,8 +67,7 @@ impl Arguments {
             Some(other) => other.to_string(),
         };
         if text.contains('\0') {
-            let error = ApiError::new(StatusCode::BAD_REQUEST, "22P05", "unsupported Unicode escape sequence");
-            return Err(error.with_details(Value::String("\\u0000 cannot be converted to text.".to_owned())));
+            return Err(errors::nul());
         }
         Ok(Some(text))
     }
@@ -149,10 +141,6 @@ pub fn selected(text: &str) -> Result<Option<String>, ApiError> {
         }
     }
     Ok(select)
-}
-
-fn not_understood(message: String) -> ApiError {
-    ApiError::new(StatusCode::BAD_REQUEST, "PGRST102", message)
 }
 
 fn value(code: &'static str, message: String) -> ApiError {

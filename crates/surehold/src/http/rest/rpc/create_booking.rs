@@ -93,7 +93,7 @@ pub async fn credit_kind(call: &Call<'_>, field: Option<&str>) -> Result<Option<
 /// One of the places and forms that there are, in our spelling; else what the caller wrote.
 fn attending_location(text: String) -> Result<String, ApiError> {
     let value = Value::String(text);
-    if let Ok(known) = kinds::exam_location(&value).or_else(|_| kinds::one_of(kinds::DISCUSSION_FORMATS)(&value)) {
+    if let Ok(known) = kinds::known_location(&value) {
         return Ok(known.to_owned());
     }
     kinds::text(kinds::NAME_MAX)(&value).map_err(|problem| wrong("p_attending_location", problem))

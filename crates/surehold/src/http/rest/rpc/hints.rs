@@ -25,6 +25,7 @@ pub fn instead_of_writing(view: &str) -> &'static str {
         "trips" | "payments" => {
             "Call the function checkout, or rpc('create_booking_atomic', …) for a trip that is paid."
         }
-        _ => "It is written with the changes that it is about.",
+        // audit_logs
+        _ => "Notes are added to it by POST; nothing in it is changed or deleted.",
     }
 }

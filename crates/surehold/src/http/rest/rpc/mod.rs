@@ -1,9 +1,10 @@
 //! `POST /rest/v1/rpc/{function}`: the functions under the seeds' names. Each is a file here that makes a command of its
 //! arguments, or reads; [`function`] lists them with what they take.
 
+pub mod arguments;
+pub mod generations;
 pub mod hints;
 
-mod arguments;
 mod call;
 mod cancel_booking;
 mod check_key;
@@ -13,7 +14,6 @@ mod create_trip_bookings;
 mod exam;
 mod exam_bookings;
 mod function;
-mod generations;
 mod raised;
 mod row;
 mod slot_seats;
