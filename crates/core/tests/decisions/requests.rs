@@ -124,5 +124,6 @@ ask! {
     RecordPayment => RecordPayment, AttachCheckout => AttachCheckout, Settle => Settle, AwaitPayment => AwaitPayment,
     ReleasePayment => ReleasePayment, ExpireHold => ExpireHold, FlagPayment => FlagPayment,
     RefundBooking => RefundBooking, SeeRefunds => SeeRefunds, FailRefund => FailRefund, AddOffering => AddOffering,
-    ChangeOffering => ChangeOffering, ImportBooking => ImportBooking,
+    ChangeOffering => ChangeOffering, ImportBooking => ImportBooking, ImportTrip => ImportTrip,
+    ImportPayment => ImportPayment, ImportTripBooking => ImportTripBooking,
 }
