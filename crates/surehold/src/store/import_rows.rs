@@ -261,12 +261,7 @@ fn seen(row: &Row) -> Result<Option<Seen>, StoreError> {
 }
 
 /// What the last import of a row of a source saw.
-pub async fn seen_of(
-    client: &Object,
-    org_id: Uuid,
-    source: &str,
-    entity_id: Uuid,
-) -> Result<Option<Seen>, StoreError> {
+pub async fn seen_of(client: &Object, org_id: Uuid, source: &str, entity_id: Uuid) -> Result<Option<Seen>, StoreError> {
     let sql = "SELECT seen, revision FROM import_rows WHERE org_id = $1 AND source = $2 AND row_key = $3";
     let statement = client.prepare_cached(sql).await?;
     let row = client.query_opt(&statement, &[&org_id, &source, &entity_id.to_string()]).await?;

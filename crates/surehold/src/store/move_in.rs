@@ -5,8 +5,8 @@
 use std::sync::LazyLock;
 
 use deadpool_postgres::Object;
-use serde_json::Value;
 use rustls::RootCertStore;
+use serde_json::Value;
 use surehold_core::rows::{Booking, Contact, Offering, Payment, Refund, Slot, Trip};
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
@@ -108,7 +108,6 @@ static BOOKINGS: LazyLock<String> = LazyLock::new(|| {
         AND j.event <> 'request.unchanged' ORDER BY j.id DESC LIMIT 1) AS seen";
     linked(&format!("{}, {seen}", rows::BOOKING), "bookings", "booking", "")
 });
-
 
 fn all(columns: &str, table: &str, rest: &str) -> String {
     format!("SELECT {columns} FROM {table} WHERE org_id = $1 {rest} ORDER BY id")

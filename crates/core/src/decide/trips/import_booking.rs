@@ -67,7 +67,9 @@ pub(in crate::decide) fn import_trip_booking(act: &mut Act<'_>, c: &ImportTripBo
     if booking.status.is_live() {
         act.ledger.take_seats(slot.id, booking.guests);
     }
-    follow(act, &trip, booking.status);
+    if booking.purchase.is_some() {
+        follow(act, &trip, booking.status);
+    }
     let (status, answer) = (booking.status, Answer::Booked(describe(&booking, &slot, &offering, None)));
     act.make_booking("booking.imported", booking);
     act.done(answer, Some(status))
@@ -167,11 +169,8 @@ fn booking_of(
 ) -> Booking {
     let never_paid = payment.is_some_and(|payment| payment.status == PaymentStatus::Failed);
     let is_cancelled = c.status == BookingStatus::Cancelled && !never_paid;
-    let purchase = payment.map(|payment| Purchase {
-        trip_id: c.trip_id,
-        payment_id: payment.id,
-        price_minor: c.price_minor,
-    });
+    let purchase =
+        payment.map(|payment| Purchase { trip_id: c.trip_id, payment_id: payment.id, price_minor: c.price_minor });
     Booking {
         id: c.id,
         contact_id: c.contact_id,

@@ -84,7 +84,8 @@ fn unreadable(problem: &str) -> ExitCode {
 }
 
 async fn read(args: &SupabaseArgs) -> Result<Tables, String> {
-    let authorities = args.from_ca.as_deref().map(authorities).transpose().map_err(|problem| format!("--from-ca: {problem}"))?;
+    let authorities =
+        args.from_ca.as_deref().map(authorities).transpose().map_err(|problem| format!("--from-ca: {problem}"))?;
     let source = Source::open(args.from.expose_secret(), authorities).await.map_err(|error| error.to_string())?;
     let tables = Tables::read(&source, args.schema.as_deref()).await.map_err(|error| error.to_string())?;
     match (tables.is_empty(), &args.schema) {
@@ -107,12 +108,7 @@ async fn import(args: &SupabaseArgs, tables: &Tables, place: &Place, database: &
     }
 }
 
-fn summarise(
-    dry_run: bool,
-    staying: &[&str],
-    reports: &mut [TableReport],
-    place: &Place,
-) -> anyhow::Result<()> {
+fn summarise(dry_run: bool, staying: &[&str], reports: &mut [TableReport], place: &Place) -> anyhow::Result<()> {
     let lines: usize = reports.iter_mut().map(|report| report.lines().len()).sum();
     for report in reports.iter_mut() {
         let table = report.table;

@@ -110,8 +110,7 @@ fn read(record: &Record, names: &mut HashMap<String, Uuid>) -> Result<Experience
         let minutes = minutes.iter().find_map(|column| whole(cells, column, 1, MINUTES_MAX));
         minutes.or_else(|| whole(cells, hours, 60, MINUTES_MAX))
     };
-    let booking_cutoff_minutes =
-        minutes_of(&mut cells, ["booking_cutoff_minutes", "cutoff_minutes"], "cutoff_hours");
+    let booking_cutoff_minutes = minutes_of(&mut cells, ["booking_cutoff_minutes", "cutoff_minutes"], "cutoff_hours");
     let free_cancel_minutes =
         minutes_of(&mut cells, ["free_cancel_minutes", "free_cancellation_minutes"], "free_cancellation_hours");
     let duration = minutes_of(&mut cells, ["duration_minutes", "duration"], "duration_hours");
@@ -251,7 +250,8 @@ fn changed(row: &Experience, here: &Offering, now: &Value, seen: Option<&Value>)
         late_refund_percent: None,
         is_active: news(is_new("is_active"), terms.is_active, &here.is_active),
     };
-    let nothing = name.is_none() && serde_json::to_value(&change).ok() == serde_json::to_value(OfferingTerms::default()).ok();
+    let nothing =
+        name.is_none() && serde_json::to_value(&change).ok() == serde_json::to_value(OfferingTerms::default()).ok();
     let change = ChangeOffering { offering_id: here.id, expected_version: None, name, terms: change };
     (!nothing).then_some(Command::ChangeOffering(change))
 }

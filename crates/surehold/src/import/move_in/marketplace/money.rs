@@ -116,7 +116,10 @@ fn payments_of_trips<'p>(
             }
         }
     }
-    found.into_iter().filter_map(|(trip_id, of_trip)| Some((trip_id, *of_trip.first().filter(|_| of_trip.len() == 1)?))).collect()
+    found
+        .into_iter()
+        .filter_map(|(trip_id, of_trip)| Some((trip_id, *of_trip.first().filter(|_| of_trip.len() == 1)?)))
+        .collect()
 }
 
 /// Divides an amount by what things cost, or evenly where that is not known of all. The first gets what is left over.

@@ -124,9 +124,10 @@ impl World<'_> {
             if let Some(id) = payment.stripe_session_id.take_if(|id| !sessions.insert(id.clone())) {
                 notes.push(twice("stripe_checkout_session_id", &id));
             }
-            let refund_id = payment.refund.as_mut().and_then(|refund| {
-                refund.stripe_refund_id.take_if(|id| !refund_ids.insert(id.clone()))
-            });
+            let refund_id = payment
+                .refund
+                .as_mut()
+                .and_then(|refund| refund.stripe_refund_id.take_if(|id| !refund_ids.insert(id.clone())));
             notes.extend(refund_id.map(|id| twice("refund_id", &id)));
             let name = payment.stripe_payment_intent.clone().unwrap_or_default();
             new.push((line, Step::add(Command::ImportPayment(payment), "stripe_payment_intent_id", name, notes)));
@@ -203,7 +204,12 @@ impl World<'_> {
         let of = |booking: &Uuid| self.users.get(booking).copied();
         let of_bookings = || self.money.bookings_of(id).iter().find_map(of);
         let here = || self.here.get(&id).map(|payment| payment.contact_id);
-        named.as_ref().and_then(of).or_else(of_bookings).or_else(|| record.text(&["user_id"]).parse().ok()).or_else(here)
+        named
+            .as_ref()
+            .and_then(of)
+            .or_else(of_bookings)
+            .or_else(|| record.text(&["user_id"]).parse().ok())
+            .or_else(here)
     }
 
     /// The one booking that its refund can be for.
@@ -229,7 +235,8 @@ impl World<'_> {
             purchase.is_some_and(|purchase| purchase.payment_id != id)
         };
         let booking = self.money.bookings_of(id).iter().find(|booking| paid_otherwise(booking))?;
-        let reason = "came before this payment had its money, and brought along what it cost; refund it at Stripe if need be";
+        let reason =
+            "came before this payment had its money, and brought along what it cost; refund it at Stripe if need be";
         Some(problem("booking_id", &booking.to_string(), reason))
     }
 

@@ -136,7 +136,8 @@ pub async fn withhold(
     into: &mut TableReport,
 ) -> anyhow::Result<()> {
     let counted = |slot: &SlotThere| slot.available.is_some();
-    let rows: Lines<Taken> = taken.into_iter().filter(|(_, _, slot)| counted(slot)).map(|taken| (taken.0, taken)).collect();
+    let rows: Lines<Taken> =
+        taken.into_iter().filter(|(_, _, slot)| counted(slot)).map(|taken| (taken.0, taken)).collect();
     let newly_changed = RefCell::new(0);
     let work = async |(_, done, slot): &Taken| {
         let (now, notes) = withhold_one(importer, slot, seats).await?;
