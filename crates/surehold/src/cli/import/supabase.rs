@@ -11,8 +11,12 @@ use crate::cli::output::{count, grouped, printable, say};
 use crate::config::Common;
 use crate::import::move_in::{TableReport, Tables, move_in, write};
 use crate::import::report::Place;
+use crate::store::StoreError;
 use crate::store::move_in::Source;
 use crate::store::tls::authorities;
+
+/// What TLS calls a certificate whose authority is not known.
+const UNKNOWN_ISSUER: &str = "UnknownIssuer";
 
 /// Examples and rules, below the options.
 pub const HELP: &str = "\
@@ -84,9 +88,10 @@ fn unreadable(problem: &str) -> ExitCode {
 }
 
 async fn read(args: &SupabaseArgs) -> Result<Tables, String> {
-    let authorities =
-        args.from_ca.as_deref().map(authorities).transpose().map_err(|problem| format!("--from-ca: {problem}"))?;
-    let source = Source::open(args.from.expose_secret(), authorities).await.map_err(|error| error.to_string())?;
+    let authorities = args.from_ca.as_deref().map(authorities).transpose();
+    let authorities = authorities.map_err(|problem| format!("--from-ca: {problem}"))?;
+    let source =
+        Source::open(args.from.expose_secret(), authorities).await.map_err(|error| unreachable(args, &error))?;
     let tables = Tables::read(&source, args.schema.as_deref()).await.map_err(|error| error.to_string())?;
     match (tables.is_empty(), &args.schema) {
         (false, _) => Ok(tables),
@@ -94,6 +99,16 @@ async fn read(args: &SupabaseArgs) -> Result<Tables, String> {
         (true, None) => Err("its schemas hubspot_sync and public have none of the tables that can be brought over; \
                              --schema names another"
             .to_owned()),
+    }
+}
+
+fn unreachable(args: &SupabaseArgs, error: &StoreError) -> String {
+    let problem = error.to_string();
+    match &args.from_ca {
+        None if problem.contains(UNKNOWN_ISSUER) => {
+            format!("{problem}. No public authority signed its certificate: give the one that did with --from-ca FILE")
+        }
+        _ => problem,
     }
 }
 

@@ -52,8 +52,9 @@ impl World<'_> {
                 Some(known) => changes.push((line, change(known, &wanted))),
                 None => {
                     let name = wanted.booking.code.clone().unwrap_or_default();
+                    let money = stranded(self.money.paid(wanted.booking.id));
                     let command = Command::ImportTripBooking(wanted.booking);
-                    imports.push((line, Step::add(command, REFERENCE, name, wanted.notes)));
+                    imports.push((line, Step::add(command, REFERENCE, name, wanted.notes).or(money)));
                 }
             }
         }
@@ -130,7 +131,12 @@ impl World<'_> {
         let created_at = cells.or_left_out("booked_at", instant).or_else(|| cells.or_left_out("created_at", instant));
         let changed_at = cells.or_left_out("refunded_at", instant).or_else(|| cells.or_left_out("updated_at", instant));
         let (status, attendance) = status(&mut cells, paid);
-        let Cells { problems, mut notes, .. } = cells;
+        let Cells { mut problems, mut notes, .. } = cells;
+        if !problems.is_empty()
+            && let Some(reason) = stranded(paid)
+        {
+            problems.push(problem("payment_id", &record.text(&["payment_id"]), &reason));
+        }
         let booking = (|| {
             let ((trip_id, contact_id), status) = (trip?, status?);
             // An attempt that failed pays for nothing that took place.
@@ -227,6 +233,12 @@ fn status(cells: &mut Cells<'_>, paid: Option<Paid>) -> (Option<BookingStatus>, 
         _ => None,
     };
     (written, attendance)
+}
+
+/// What becomes of the money of a booking that is not taken.
+fn stranded(paid: Option<Paid>) -> Option<String> {
+    let paid = paid.filter(|paid| paid.state == State::Paid)?;
+    Some(format!("its money is payment {}: give it back, or book another slot with it", paid.payment_id))
 }
 
 /// What somebody may want to know of a booking that nobody is known to have paid.

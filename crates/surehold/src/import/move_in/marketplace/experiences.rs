@@ -84,7 +84,7 @@ fn read_all(
     names.extend(here.values().map(|offering| (offering.name.clone(), offering.id)));
     let mut rows = Vec::new();
     for (line, record) in (1..).zip(records) {
-        match read(record, &mut names) {
+        match read(record, here, &mut names) {
             Ok(row) => rows.push((line, row)),
             Err(problems) => {
                 into.tally.refused += 1;
@@ -95,7 +95,11 @@ fn read_all(
     rows
 }
 
-fn read(record: &Record, names: &mut HashMap<String, Uuid>) -> Result<Experience, Vec<Problem>> {
+fn read(
+    record: &Record,
+    here: &HashMap<Uuid, &Offering>,
+    names: &mut HashMap<String, Uuid>,
+) -> Result<Experience, Vec<Problem>> {
     let mut cells = Cells::of(record);
     let id = cells.value("id", &["id"], |text| values::id(text)?.ok_or_else(|| "is missing".to_owned()));
     let price_minor = price(&mut cells);
@@ -118,7 +122,7 @@ fn read(record: &Record, names: &mut HashMap<String, Uuid>) -> Result<Experience
     let time_zone = cells.or_left_out("time_zone", |_| time_zone(record));
     let Cells { problems, mut notes, .. } = cells;
     let id = id.filter(|_| problems.is_empty()).ok_or(problems)?;
-    let name = name(record, id, names, &mut notes);
+    let name = name(record, id, here.get(&id).copied(), names, &mut notes);
     if price_minor.is_none() {
         let reason = "is not known: only slots that have their own price can be sold until it has one";
         notes.push(problem("price", "", reason));
@@ -162,8 +166,14 @@ fn is_active(record: &Record) -> Option<bool> {
     }
 }
 
-/// Its name. Names are unique here: the second of two gets the beginning of its id behind it.
-fn name(record: &Record, id: Uuid, names: &mut HashMap<String, Uuid>, notes: &mut Vec<Problem>) -> String {
+/// Its name. Names are unique here: the second of two gets the beginning of its id behind it, and keeps that.
+fn name(
+    record: &Record,
+    id: Uuid,
+    here: Option<&Offering>,
+    names: &mut HashMap<String, Uuid>,
+    notes: &mut Vec<Problem>,
+) -> String {
     let written = record.text(&["title", "name"]);
     let mut name = match values::text(&written, NAME_MAX - 20) {
         Ok(name) if !name.is_empty() => name,
@@ -176,9 +186,8 @@ fn name(record: &Record, id: Uuid, names: &mut HashMap<String, Uuid>, notes: &mu
             id.to_string()
         }
     };
-    if names.get(&name).is_some_and(|other| *other != id) {
-        let start = id.simple().to_string()[..8].to_owned();
-        let own = format!("{name} ({start})");
+    let own = format!("{name} ({})", &id.simple().to_string()[..8]);
+    if here.is_some_and(|here| here.name == own) || names.get(&name).is_some_and(|other| *other != id) {
         notes.push(problem("title", &name, &format!("is the name of something else, too: it comes as {own}")));
         name = own;
     }

@@ -16,27 +16,38 @@ pub struct Step {
     /// How people know the row: a column, and what is in it.
     name: (&'static str, String),
     notes: Vec<Problem>,
+    /// What follows if the row is not taken.
+    otherwise: Option<String>,
 }
 
 impl Step {
     /// The row is new.
     pub fn add(command: Command, column: &'static str, name: String, notes: Vec<Problem>) -> Step {
-        Step { commands: vec![command], done: Done::Added, name: (column, name), notes }
+        Step { commands: vec![command], done: Done::Added, name: (column, name), notes, otherwise: None }
     }
 
     /// The row is here, and something changed there.
     pub fn change(command: Command, column: &'static str, name: String, notes: Vec<Problem>) -> Step {
-        Step { commands: vec![command], done: Done::Changed, name: (column, name), notes }
+        Step { commands: vec![command], done: Done::Changed, name: (column, name), notes, otherwise: None }
     }
 
     /// Nothing.
     pub fn unchanged(notes: Vec<Problem>) -> Step {
-        Step { commands: Vec::new(), done: Done::Unchanged, name: ("", String::new()), notes }
+        Step { commands: Vec::new(), done: Done::Unchanged, name: ("", String::new()), notes, otherwise: None }
+    }
+
+    /// What follows if it is not taken.
+    pub fn or(self, otherwise: Option<String>) -> Step {
+        Step { otherwise, ..self }
     }
 
     /// What a rule says of the row.
     fn refused(&self, refusal: &Refusal) -> Problem {
-        by_rule(self.name.0, &self.name.1, refusal)
+        let mut problem = by_rule(self.name.0, &self.name.1, refusal);
+        if let Some(otherwise) = &self.otherwise {
+            problem.reason = format!("{}; {otherwise}", problem.reason);
+        }
+        problem
     }
 }
 
