@@ -42,7 +42,7 @@ impl TlsPostgres {
             "ssl=on",
             "ssl_cert_file=server.pem",
             "ssl_key_file=server.key",
-            "hba_file=tls_hba.conf",
+            &format!("hba_file={}", cluster.join("tls_hba.conf").display()),
             "dynamic_shared_memory_type=mmap",
         ]
         .map(str::to_owned);

@@ -62,7 +62,7 @@ pub(super) async fn everything_is_as_it_was_there(mover: &Mover) {
             i.date::text, b.booked_at::text, CASE b.status WHEN 'checked_in' THEN 'completed' ELSE b.status END, p.id::text
         FROM bookings b JOIN trips t ON t.id = b.trip_id JOIN trip_items i ON 'b' || substr(i.id::text, 2) = b.id::text
         JOIN experience_slots s ON s.experience_id::text = i.experience_id AND s.slot_date = i.date
-        LEFT JOIN payments p ON right(p.id::text, 12) = right(t.id::text, 12)
+        LEFT JOIN payments p ON p.id::text = 'a' || substr(t.id::text, 2)
         WHERE b.id::text LIKE 'b00%' ORDER BY 1";
     let here = "SELECT id::text, trip_id::text, user_id::text, reference, slot_id::text, experience_id::text, guest_count::text,
             booking_date::text, booked_at::text, status, CASE WHEN payment_id::text LIKE 'a00%' THEN payment_id::text END

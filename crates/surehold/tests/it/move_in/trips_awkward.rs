@@ -48,8 +48,8 @@ const SAID: &[(&str, u32, &[&str])] = &[
         "b1",
         8,
         &[
-            "note,reference,PL-A0000002,is the reference of another booking, too: it comes with a new one",
             "note,payment_id,,has no payment",
+            "note,reference,PL-A0000002,is the reference of another booking, too: it comes with a new one",
         ],
     ),
     (

@@ -71,6 +71,7 @@ impl World<'_> {
     fn read_all(&self, records: &[Record], into: &mut TableReport) -> Lines<Wanted> {
         let codes = self.here.iter().map(|known| (known.booking.code.clone(), known.booking.id));
         let mut codes: HashMap<String, Uuid> = codes.collect();
+        let known: HashSet<Uuid> = self.here.iter().map(|known| known.booking.id).collect();
         let mut ids = HashSet::new();
         let mut left = self.money_left();
         let mut rows = Vec::new();
@@ -95,7 +96,8 @@ impl World<'_> {
             wanted.notes.extend(code.map(|code| {
                 problem(REFERENCE, &code, "is the reference of another booking, too: it comes with a new one")
             }));
-            if let Some(left) = booking.payment_id.and_then(|id| left.get_mut(&id)) {
+            let is_new = !known.contains(&booking.id);
+            if let Some(left) = booking.payment_id.filter(|_| is_new).and_then(|id| left.get_mut(&id)) {
                 booking.price_minor = booking.price_minor.min(*left);
                 *left -= booking.price_minor;
             }
