@@ -17,6 +17,8 @@ async fn thousands_of_bookings_of_trips_move_in_and_nothing_is_lost() {
     run.counted("trips", "3,018 rows: 3,017 added, 0 changed, 0 unchanged, 1 not imported.");
     run.counted("payments", "2,888 rows: 2,886 added, 0 changed, 0 unchanged, 2 not imported.");
     run.counted("bookings", "4,517 rows: 4,508 added, 0 changed, 0 unchanged, 9 not imported.");
+    let lines = run.report.lines().count();
+    assert!(lines < 200, "of what is usual there is nothing to report: {lines}");
     assert!(run.said.contains("they stay where they are: audit_logs, trip_items."), "{}", run.said);
     assert!(!run.said.contains("hubspot"), "nobody asked for a school: {}", run.said);
     mover.school.laws_hold().await;

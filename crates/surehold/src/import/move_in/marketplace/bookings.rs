@@ -165,9 +165,10 @@ impl World<'_> {
 }
 
 fn slot(facts: &BookingFacts, cells: &mut Cells<'_>) -> Option<Uuid> {
-    let has_column = cells.record.has("slot_id");
+    // The older way is to say it in the trip's item. Without one, somebody lost the slot.
+    let lacks_it = cells.record.has("slot_id") && !facts.has_item;
     match (facts.slot_id, facts.named_slot.as_str()) {
-        (Some(_), "") if has_column => {
+        (Some(_), "") if lacks_it => {
             let reason = "is missing: the slot is that of its experience, date and time";
             cells.notes.push(problem("slot_id", "", reason));
         }

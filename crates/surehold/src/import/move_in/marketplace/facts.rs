@@ -24,6 +24,8 @@ pub struct BookingFacts {
     pub named_slot: String,
     /// The slot that it is for, if that is here.
     pub slot_id: Option<Uuid>,
+    /// An item of its trip says what it is for.
+    pub has_item: bool,
     /// How many travel, as it is written there.
     pub guests: String,
     /// What all of them pay together, in minor units; `None`: nobody knows.
@@ -87,6 +89,7 @@ impl<'a> Finder<'a> {
             trip_id: id("trip_id"),
             payment_id: id("payment_id"),
             price_minor: self.price(booking, item, slot_id, &guests),
+            has_item: item.is_some(),
             named_slot,
             slot_id,
             guests,
