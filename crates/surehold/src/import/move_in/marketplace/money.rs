@@ -33,22 +33,25 @@ impl Money {
     /// Finds out, for all bookings and payments of a database.
     pub fn of(bookings: &[BookingFacts], payments: &[PaymentFacts]) -> Money {
         let by_id: HashMap<Uuid, &PaymentFacts> = payments.iter().map(|payment| (payment.id, payment)).collect();
-        let mut chosen: BTreeMap<Uuid, Uuid> = BTreeMap::new();
+        let by_booking = naming(payments);
+        let mut chosen: HashMap<Uuid, Uuid> = HashMap::new();
+        let mut trips: BTreeMap<Uuid, Vec<&BookingFacts>> = BTreeMap::new();
         for booking in bookings {
-            let named = booking.payment_id.and_then(|id| by_id.get(&id).copied());
-            let naming = || payments_naming(booking.id, payments);
-            if let Some(payment) = named.or_else(naming) {
+            let named = booking.payment_id.and_then(|id| by_id.get(&id));
+            if let Some(payment) = named.or_else(|| by_booking.get(&booking.id)) {
                 chosen.insert(booking.id, payment.id);
             }
+            if let Some(trip_id) = booking.trip_id {
+                trips.entry(trip_id).or_default().push(booking);
+            }
         }
-        let of_trips = payments_of_trips(bookings, &by_id, &chosen);
-        for (trip_id, payment) in of_trips {
-            let of_trip = || bookings.iter().filter(|booking| booking.trip_id == Some(trip_id));
-            let covered = || of_trip().filter(|b| chosen.get(&b.id).is_none_or(|id| *id == payment.id));
+        for of_trip in trips.values() {
+            let Some(payment) = only_money(of_trip, &by_id, &chosen) else { continue };
+            let covered = || of_trip.iter().filter(|b| chosen.get(&b.id).is_none_or(|id| *id == payment.id));
             let costs: i64 = covered().map(|booking| booking.price_minor.unwrap_or(0)).sum();
             if costs <= payment.amount_minor {
-                let free: Vec<Uuid> = of_trip().map(|b| b.id).filter(|id| !chosen.contains_key(id)).collect();
-                chosen.extend(free.into_iter().map(|id| (id, payment.id)));
+                let ids: Vec<Uuid> = covered().map(|booking| booking.id).collect();
+                chosen.extend(ids.into_iter().map(|id| (id, payment.id)));
             }
         }
         Money::shared(bookings, &by_id, &chosen)
@@ -57,7 +60,7 @@ impl Money {
     fn shared(
         bookings: &[BookingFacts],
         payments: &HashMap<Uuid, &PaymentFacts>,
-        chosen: &BTreeMap<Uuid, Uuid>,
+        chosen: &HashMap<Uuid, Uuid>,
     ) -> Money {
         let mut paid_by: BTreeMap<Uuid, Vec<&BookingFacts>> = BTreeMap::new();
         for booking in bookings {
@@ -95,31 +98,28 @@ impl Money {
 }
 
 /// The payment that names a booking: one with money before one without.
-fn payments_naming(booking_id: Uuid, payments: &[PaymentFacts]) -> Option<&PaymentFacts> {
-    let naming = payments.iter().filter(|payment| payment.booking_id == Some(booking_id));
-    naming.min_by_key(|payment| payment.state)
-}
-
-/// Trips that one payment with money pays for, as far as can be told.
-fn payments_of_trips<'p>(
-    bookings: &[BookingFacts],
-    payments: &HashMap<Uuid, &'p PaymentFacts>,
-    chosen: &BTreeMap<Uuid, Uuid>,
-) -> BTreeMap<Uuid, &'p PaymentFacts> {
-    let mut found: BTreeMap<Uuid, Vec<&'p PaymentFacts>> = BTreeMap::new();
-    for booking in bookings {
-        let payment = chosen.get(&booking.id).and_then(|id| payments.get(id).copied());
-        if let (Some(trip_id), Some(payment)) = (booking.trip_id, payment.filter(|payment| payment.state.has_money())) {
-            let of_trip = found.entry(trip_id).or_default();
-            if !of_trip.iter().any(|known| known.id == payment.id) {
-                of_trip.push(payment);
-            }
+fn naming(payments: &[PaymentFacts]) -> HashMap<Uuid, &PaymentFacts> {
+    let mut naming: HashMap<Uuid, &PaymentFacts> = HashMap::new();
+    for payment in payments {
+        let Some(booking_id) = payment.booking_id else { continue };
+        let best = naming.entry(booking_id).or_insert(payment);
+        if payment.state < best.state {
+            *best = payment;
         }
     }
-    found
-        .into_iter()
-        .filter_map(|(trip_id, of_trip)| Some((trip_id, *of_trip.first().filter(|_| of_trip.len() == 1)?)))
-        .collect()
+    naming
+}
+
+/// The payment with money that pays for bookings of a trip, if there is one alone.
+fn only_money<'p>(
+    of_trip: &[&BookingFacts],
+    payments: &HashMap<Uuid, &'p PaymentFacts>,
+    chosen: &HashMap<Uuid, Uuid>,
+) -> Option<&'p PaymentFacts> {
+    let paying = of_trip.iter().filter_map(|booking| payments.get(chosen.get(&booking.id)?).copied());
+    let mut with_money = paying.filter(|payment| payment.state.has_money());
+    let first = with_money.next()?;
+    with_money.all(|payment| payment.id == first.id).then_some(first)
 }
 
 /// Divides an amount by what things cost, or evenly where that is not known of all. The first gets what is left over.
