@@ -11,11 +11,13 @@ use crate::rows::{Attendance, CreditKind, EntryReason, Family, Hand, SlotStatus,
 
 mod add_notes;
 mod import_booking;
+mod import_trip;
 mod needs;
 mod trips;
 
 pub use add_notes::*;
 pub use import_booking::*;
+pub use import_trip::*;
 pub use needs::*;
 pub use trips::*;
 
@@ -67,6 +69,12 @@ pub enum Command {
     Cancel(Cancel),
     /// Take a booking over that was made elsewhere.
     ImportBooking(ImportBooking),
+    /// Take a trip over that was planned elsewhere.
+    ImportTrip(ImportTrip),
+    /// Take money over that was taken elsewhere, with what of it has gone back.
+    ImportPayment(ImportPayment),
+    /// Take a booking of a trip over that was made elsewhere.
+    ImportTripBooking(ImportTripBooking),
     /// Move a booking to another slot of its offering.
     Move(Move),
     /// Say whether the contact came.
@@ -367,6 +375,9 @@ impl Command {
         match self {
             Command::Book(_) => "book",
             Command::ImportBooking(_) => "import_booking",
+            Command::ImportTrip(_) => "import_trip",
+            Command::ImportPayment(_) => "import_payment",
+            Command::ImportTripBooking(_) => "import_trip_booking",
             Command::Cancel(_) => "cancel",
             Command::Move(_) => "move",
             Command::MarkAttendance(_) => "mark_attendance",

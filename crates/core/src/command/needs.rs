@@ -72,6 +72,21 @@ impl Command {
                 needs.contacts.push(c.contact_id);
                 needs.bookings.push(c.id);
             }
+            Command::ImportTrip(c) => {
+                needs.contacts.push(c.contact_id);
+                needs.trips.push(c.id);
+            }
+            Command::ImportPayment(c) => {
+                needs.contacts.push(c.contact_id);
+                needs.payments.push(c.id);
+            }
+            Command::ImportTripBooking(c) => {
+                needs.slots.push(c.slot_id);
+                needs.contacts.push(c.contact_id);
+                needs.bookings.push(c.id);
+                needs.trips.push(c.trip_id);
+                needs.payments.extend(c.payment_id);
+            }
             Command::Cancel(c) => needs.bookings.push(c.booking_id),
             Command::Move(c) => {
                 needs.bookings.push(c.booking_id);
@@ -143,7 +158,10 @@ impl Command {
             | Command::SeeRefunds(SeeRefunds { payment_id, .. })
             | Command::FailRefund(FailRefund { payment_id, .. }) => needs.payments.push(*payment_id),
             Command::RefundBooking(c) => needs.bookings.push(c.booking_id),
-            Command::AddOffering(c) => needs.offering_names.push(c.name.clone()),
+            Command::AddOffering(c) => {
+                needs.offerings.extend(c.id);
+                needs.offering_names.push(c.name.clone());
+            }
             Command::ChangeOffering(c) => {
                 needs.offerings_to_lock.push(c.offering_id);
                 needs.offering_names.extend(c.name.clone());

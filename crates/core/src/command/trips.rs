@@ -217,6 +217,9 @@ pub struct FailRefund {
 /// Put a new offering on sale.
 #[derive(Debug, Clone, Serialize)]
 pub struct AddOffering {
+    /// The id it has elsewhere, to be kept; `None`: a fresh one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Uuid>,
     /// Its name, unique in the organisation.
     pub name: String,
     /// What is said of it.

@@ -17,7 +17,7 @@ const MINUTES_MAX: i32 = 366 * 24 * 60;
 pub(super) fn add_offering(act: &mut Act<'_>, c: &AddOffering) -> Result<Outcome, Stop> {
     let offering = with_terms(
         Offering {
-            id: act.fresh_id(),
+            id: c.id.unwrap_or_else(|| act.fresh_id()),
             family: Family::Experience,
             name: c.name.clone(),
             credit_policy: Vec::new(),
@@ -37,6 +37,10 @@ pub(super) fn add_offering(act: &mut Act<'_>, c: &AddOffering) -> Result<Outcome
         &c.terms,
     );
     check_terms(&offering)?;
+    if let Some(here) = c.id.and_then(|id| act.ledger.offering(id)) {
+        let answer = OfferingSaved { offering_id: here.id, version: here.version, changed: false };
+        return act.unchanged(Entity::Offering, offering.id, Answer::OfferingSaved(answer), None);
+    }
     if let Some(offering_id) = act.ledger.offering_named(&c.name) {
         return Err(Refusal::OfferingExists { offering_id }.into());
     }

@@ -73,6 +73,9 @@ pub fn decide(ledger: &mut Ledger, request: &Request, fresh: &mut Fresh<'_>) -> 
     match &request.command {
         Command::Book(c) => book::book(&mut act, c),
         Command::ImportBooking(c) => import_booking::import_booking(&mut act, c),
+        Command::ImportTrip(c) => trips::import_trip(&mut act, c),
+        Command::ImportPayment(c) => trips::import_payment(&mut act, c),
+        Command::ImportTripBooking(c) => trips::import_trip_booking(&mut act, c),
         Command::Cancel(c) => cancel::cancel(&mut act, c),
         Command::Move(c) => move_booking::move_booking(&mut act, c),
         Command::MarkAttendance(c) => mark_attendance::mark_attendance(&mut act, c),

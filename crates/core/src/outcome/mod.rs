@@ -50,6 +50,8 @@ pub enum Answer {
     TripHeld(TripHeld),
     /// A trip is booked.
     TripBooked(TripBooked),
+    /// A trip was taken over, or is here.
+    TripSaved(TripSaved),
     /// A payment was recorded, or stands where it stands.
     PaymentSaved(PaymentSaved),
     /// Money of a booking goes back.

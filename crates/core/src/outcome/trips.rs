@@ -66,6 +66,15 @@ pub struct TripBooked {
     pub bookings: Vec<TripBooking>,
 }
 
+/// A trip that was taken over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TripSaved {
+    /// The trip.
+    pub trip_id: Uuid,
+    /// Whether this command changed anything.
+    pub changed: bool,
+}
+
 /// Where a payment stands after a command about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PaymentSaved {

@@ -125,4 +125,5 @@ ask! {
     ReleasePayment => ReleasePayment, ExpireHold => ExpireHold, FlagPayment => FlagPayment,
     RefundBooking => RefundBooking, SeeRefunds => SeeRefunds, FailRefund => FailRefund, AddOffering => AddOffering,
     ChangeOffering => ChangeOffering, ImportBooking => ImportBooking, AddNotes => AddNotes,
+    ImportTrip => ImportTrip, ImportPayment => ImportPayment, ImportTripBooking => ImportTripBooking,
 }

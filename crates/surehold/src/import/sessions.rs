@@ -80,6 +80,10 @@ pub struct SessionRow {
     pub total_bookings: Option<i32>,
     pub status: SlotStatus,
     pub activates_at: Option<Timestamp>,
+    /// What a guest pays instead of the experience's price, in minor units. Only of a marketplace that moves in.
+    pub price_minor: Option<Option<i64>>,
+    /// Out of sale by an operator. Only of a marketplace that moves in.
+    pub blocked: Option<bool>,
 }
 
 /// What an import saw in a row, as `import_rows` keeps it.
@@ -96,6 +100,11 @@ pub struct SeenSession {
     capacity: i32,
     status: String,
     activates_at: Option<Timestamp>,
+    /// `None`: it was not looked at, or there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price_minor: Option<i64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    blocked: bool,
     /// Bookings by the file's count.
     pub total_bookings: i32,
     /// Seats that imports of this row withheld, less those that they released.
@@ -190,6 +199,8 @@ fn parse_row(cells: Cells<'_>, org: &OrgRow, catalogue: &Catalogue) -> Result<Se
             total_bookings: total_bookings?.map(|n| i32::try_from(n).unwrap_or(i32::MAX)),
             status: status?,
             activates_at: activates_at?,
+            price_minor: None,
+            blocked: None,
         })
     })();
     let problems = cells.problems();
@@ -276,13 +287,17 @@ async fn open(importer: &Importer, row: &SessionRow) -> RowResult {
         withheld: seats,
         status: row.status,
         activates_at: row.activates_at,
-        price_minor: None,
+        price_minor: row.price_minor.flatten(),
         one_per_start: false,
         prerequisites: Vec::new(),
         hubspot_id: row.record_id.clone(),
     });
     match importer.submit(command, None).await? {
         Ok(Answer::SlotOpened(saved)) => {
+            if row.blocked == Some(true) {
+                let change = ChangeSlot { blocked: Some(blocked(true)), ..of_slot(saved.slot_id) };
+                importer.submit(Command::ChangeSlot(change), None).await?.map_err(|refusal| Stop::by_rule(&refusal))?;
+            }
             let seen = SeenSession { total_bookings: total, withheld: seats, ..SeenSession::of(row) };
             save_seen(importer, saved.slot_id, &seen, 0).await?;
             Ok((Done::Added, notes))
@@ -302,7 +317,7 @@ async fn update(importer: &Importer, row: &SessionRow, session: KnownSession) ->
     let change = changes(row, &session, seen.as_ref());
     let before = withheld::Before::of(&session, seen.as_ref());
     let capacity = change.as_ref().and_then(|change| change.capacity).unwrap_or(session.capacity);
-    let plan = withheld::plan(row.total_bookings, before, &session, capacity);
+    let plan = withheld::plan(row.total_bookings, before, session.seats(), capacity);
     let anything = change.is_some() || plan.seats != 0;
     let done = if anything { Done::Changed } else { Done::Unchanged };
     let notes: Vec<Problem> = plan.note().into_iter().collect();
@@ -378,7 +393,6 @@ fn changes(row: &SessionRow, session: &KnownSession, seen: Option<&SeenSession>)
     };
     let mock_set = row.mock_set.clone().filter(|set| news(|a, b| a.mock_set != b.mock_set) && *set != session.mock_set);
     let change = ChangeSlot {
-        slot_id: session.id,
         name: (news(|a, b| a.name != b.name) && row.name != session.name).then(|| row.name.clone()),
         times: (moved && row.times != current).then(|| row.times.clone()),
         location: (news(|a, b| a.location != b.location) && row.location != session.location)
@@ -389,7 +403,14 @@ fn changes(row: &SessionRow, session: &KnownSession, seen: Option<&SeenSession>)
         activates_at: row
             .activates_at
             .filter(|at| news(|a, b| a.activates_at != b.activates_at) && Some(*at) != session.activates_at),
-        ..ChangeSlot::default()
+        price_minor: row
+            .price_minor
+            .filter(|price| news(|a, b| a.price_minor != b.price_minor) && *price != session.price_minor),
+        blocked: row
+            .blocked
+            .filter(|is_blocked| news(|a, b| a.blocked != b.blocked) && *is_blocked != session.is_blocked)
+            .map(blocked),
+        ..of_slot(session.id)
     };
     let nothing = change.name.is_none()
         && change.times.is_none()
@@ -397,8 +418,20 @@ fn changes(row: &SessionRow, session: &KnownSession, seen: Option<&SeenSession>)
         && change.mock_set.is_none()
         && change.capacity.is_none()
         && change.status.is_none()
-        && change.activates_at.is_none();
+        && change.activates_at.is_none()
+        && change.price_minor.is_none()
+        && change.blocked.is_none();
     (!nothing).then_some(change)
+}
+
+/// A change of a slot that changes nothing yet.
+fn of_slot(slot_id: Uuid) -> ChangeSlot {
+    ChangeSlot { slot_id, ..ChangeSlot::default() }
+}
+
+/// Out of sale, with the reason that operators see; or not.
+fn blocked(is_blocked: bool) -> Option<String> {
+    is_blocked.then(|| "blocked in the database that it was imported from".to_owned())
 }
 
 async fn save_seen(importer: &Importer, slot_id: Uuid, seen: &SeenSession, revision: i64) -> Result<(), Stop> {
@@ -422,6 +455,8 @@ impl SeenSession {
             capacity: row.capacity,
             status: row.status.as_str().to_owned(),
             activates_at: row.activates_at,
+            price_minor: row.price_minor.flatten(),
+            blocked: row.blocked.unwrap_or_default(),
             total_bookings: 0,
             withheld: 0,
         }

@@ -142,6 +142,8 @@ fn known() -> KnownSession {
         withheld: 0,
         status: SlotStatus::Active,
         activates_at: None,
+        price_minor: None,
+        is_blocked: false,
         hubspot_id: Some("1".to_owned()),
         seen: None,
         opened_withheld: None,

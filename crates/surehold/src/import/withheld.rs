@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::importer::{Importer, Stop};
 use super::sessions::{SeenSession, TOTAL_BOOKINGS};
 use super::table::Problem;
-use crate::store::import_rows::{KnownSession, effect_of};
+use crate::store::import_rows::{KnownSession, Seats, effect_of};
 
 /// What imports have done so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,19 +54,19 @@ pub struct Plan {
 }
 
 /// Decides it. `total` is `None` where the file has no such column.
-pub fn plan(total: Option<i32>, before: Before, session: &KnownSession, capacity: i32) -> Plan {
+pub fn plan(total: Option<i32>, before: Before, seats_now: Seats, capacity: i32) -> Plan {
     let total = total.unwrap_or(before.total);
     let grown = total.saturating_sub(before.total);
     let (mut seats, mut short) = (0, 0);
-    let covered = session.booked + session.withheld;
+    let covered = seats_now.booked + seats_now.withheld;
     if grown > 0 {
         let wanted = total.saturating_sub(covered).clamp(0, grown);
         seats = wanted.min((capacity - covered).max(0));
         short = wanted - seats;
     } else if grown < 0 {
         // What is only held is no booking yet, in no file either.
-        let beyond = (covered - session.held - total).max(0);
-        let back = grown.saturating_neg().min(before.withheld).min(session.withheld).min(beyond).max(0);
+        let beyond = (covered - seats_now.held - total).max(0);
+        let back = grown.saturating_neg().min(before.withheld).min(seats_now.withheld).min(beyond).max(0);
         seats = -back;
     }
     Plan { seats, short, total, withheld: before.withheld + seats }
@@ -170,6 +170,8 @@ mod tests {
             withheld,
             status: SlotStatus::Active,
             activates_at: None,
+            price_minor: None,
+            is_blocked: false,
             hubspot_id: None,
             seen: None,
             opened_withheld: None,
@@ -202,7 +204,7 @@ mod tests {
             (i32::MAX, (0, 0), (20, 20, 0), (0, i32::MAX - 20)),
         ] {
             let before = Before { total: seen, withheld: ours };
-            let plan = plan(Some(total), before, &session(capacity, booked, withheld), capacity);
+            let plan = plan(Some(total), before, session(capacity, booked, withheld).seats(), capacity);
             assert_eq!((plan.seats, plan.short), expected, "{total} {before:?} {booked} {withheld}");
             assert_eq!((plan.total, plan.withheld), (total, ours + plan.seats));
         }
@@ -212,13 +214,13 @@ mod tests {
     fn who_only_holds_a_seat_frees_none() {
         let before = Before { total: 8, withheld: 5 };
         let held = KnownSession { held: 1, ..session(20, 3, 5) };
-        assert_eq!(plan(Some(7), before, &held, 20).seats, 0);
+        assert_eq!(plan(Some(7), before, held.seats(), 20).seats, 0);
     }
 
     #[test]
     fn a_file_without_the_column_changes_nothing() {
         let before = Before { total: 5, withheld: 5 };
-        let plan = plan(None, before, &session(20, 0, 5), 20);
+        let plan = plan(None, before, session(20, 0, 5).seats(), 20);
         assert_eq!(plan, Plan { seats: 0, short: 0, total: 5, withheld: 5 });
         assert!(plan.note().is_none());
     }
@@ -226,8 +228,8 @@ mod tests {
     #[test]
     fn an_interrupted_first_import_knows_what_it_withheld() {
         let opened = KnownSession { opened_withheld: Some(5), ..session(20, 1, 5) };
-        assert_eq!(plan(Some(5), Before::of(&opened, None), &opened, 20).seats, 0);
+        assert_eq!(plan(Some(5), Before::of(&opened, None), opened.seats(), 20).seats, 0);
         // Put on the calendar by an operator.
-        assert_eq!(plan(Some(5), Before::of(&session(20, 1, 0), None), &session(20, 1, 0), 20).seats, 4);
+        assert_eq!(plan(Some(5), Before::of(&session(20, 1, 0), None), session(20, 1, 0).seats(), 20).seats, 4);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rustls::RootCertStore;
+use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, NoTls};
 
 use super::{StoreError, tls};
@@ -12,11 +14,32 @@ use super::{StoreError, tls};
 ///
 /// [`StoreError::Unfit`] for a URL that cannot be read, else [`StoreError::Unavailable`] with the reason.
 pub async fn connect(url: &str, application: &str) -> Result<Client, StoreError> {
+    connect_trusting(url, application, None).await
+}
+
+/// The same, to a server whose certificate one of these authorities signed, and to no other.
+///
+/// # Errors
+///
+/// As of [`connect`].
+pub async fn connect_trusting(
+    url: &str,
+    application: &str,
+    authorities: Option<RootCertStore>,
+) -> Result<Client, StoreError> {
     let mut config: Config =
         url.parse().map_err(|e| StoreError::Unfit(format!("the database URL cannot be read: {e}")))?;
     config.application_name(application).connect_timeout(Duration::from_secs(5));
     if tls::is_possible(&config) {
-        let (client, connection) = config.connect(tls::connector()).await.map_err(unavailable)?;
+        let connector = match authorities {
+            Some(roots) => {
+                // Whoever says who is to be trusted does not want to be answered in the clear.
+                config.ssl_mode(SslMode::Require);
+                tls::connector_trusting(roots)
+            }
+            None => tls::connector(),
+        };
+        let (client, connection) = config.connect(connector).await.map_err(unavailable)?;
         tokio::spawn(connection);
         Ok(client)
     } else {

@@ -52,6 +52,8 @@ pub fn classify(error: &tokio_postgres::Error) -> Failure {
                 | "slots_pkey"
                 | "bookings_pkey"
                 | "trips_pkey"
+                | "payments_pkey"
+                | "offerings_pkey"
                 | "payments_one_live"
                 | "payments_reference"
                 | "bookings_reference"

@@ -88,12 +88,34 @@ pub struct KnownSession {
     pub status: SlotStatus,
     /// When it goes on sale.
     pub activates_at: Option<Timestamp>,
+    /// Its own price.
+    pub price_minor: Option<i64>,
+    /// Out of sale by an operator.
+    pub is_blocked: bool,
     /// What HubSpot knows it as.
     pub hubspot_id: Option<String>,
     /// What the last import of its row saw.
     pub seen: Option<Seen>,
     /// The seats that were withheld from the start, if an import opened it.
     pub opened_withheld: Option<i32>,
+}
+
+/// Seats of a session that are not on sale.
+#[derive(Debug, Clone, Copy)]
+pub struct Seats {
+    /// Booked or held.
+    pub booked: i32,
+    /// Those of them that are only held.
+    pub held: i32,
+    /// Out of sale without a booking.
+    pub withheld: i32,
+}
+
+impl KnownSession {
+    /// Its seats that are not on sale.
+    pub fn seats(&self) -> Seats {
+        Seats { booked: self.booked, held: self.held, withheld: self.withheld }
+    }
 }
 
 /// What a command did: the journal's before and after.
@@ -170,7 +192,7 @@ pub async fn find_sessions(
     let sql = "
         SELECT s.id, s.offering_id, s.name, s.starts_at, s.ends_at, s.local_date, s.local_start, s.local_end, s.time_zone,
                s.location, s.mock_set, s.capacity, s.taken + s.held AS booked, s.held, s.withheld, s.status, s.activates_at,
-               l.hubspot_id, i.seen, i.revision,
+               s.price_minor, s.is_blocked, l.hubspot_id, i.seen, i.revision,
                (SELECT (j.after ->> 'withheld')::int FROM journal j WHERE j.org_id = $1 AND j.entity_id = s.id
                    AND j.event = 'slot.opened' AND j.principal = $7) AS opened_withheld
         FROM slots s
@@ -224,6 +246,8 @@ fn session(row: &Row) -> Result<KnownSession, StoreError> {
         withheld: row.try_get("withheld")?,
         status: SlotStatus::parse(status).ok_or_else(|| StoreError::Corrupt(format!("slot status {status}")))?,
         activates_at: row.try_get("activates_at")?,
+        price_minor: row.try_get("price_minor")?,
+        is_blocked: row.try_get("is_blocked")?,
         hubspot_id: row.try_get("hubspot_id")?,
         seen: seen(row)?,
         opened_withheld: row.try_get("opened_withheld")?,
@@ -234,6 +258,14 @@ fn seen(row: &Row) -> Result<Option<Seen>, StoreError> {
     let values: Option<Value> = row.try_get("seen")?;
     let revision: Option<i64> = row.try_get("revision")?;
     Ok(values.zip(revision).map(|(values, revision)| Seen { values, revision }))
+}
+
+/// What the last import of a row of a source saw.
+pub async fn seen_of(client: &Object, org_id: Uuid, source: &str, entity_id: Uuid) -> Result<Option<Seen>, StoreError> {
+    let sql = "SELECT seen, revision FROM import_rows WHERE org_id = $1 AND source = $2 AND row_key = $3";
+    let statement = client.prepare_cached(sql).await?;
+    let row = client.query_opt(&statement, &[&org_id, &source, &entity_id.to_string()]).await?;
+    row.as_ref().map_or(Ok(None), seen)
 }
 
 /// Remembers what an import saw, as the revision after the one it found (0: none). `false`: another import

@@ -13,6 +13,8 @@
 mod book_trip;
 mod checkout;
 mod hold_trip;
+mod import_booking;
+mod import_trip;
 mod items;
 mod record_payment;
 mod refunds;
@@ -23,6 +25,8 @@ mod settle;
 pub(super) use book_trip::book_trip;
 pub(super) use checkout::{attach_checkout, await_payment, flag_payment};
 pub(super) use hold_trip::hold_trip;
+pub(super) use import_booking::import_trip_booking;
+pub(super) use import_trip::{import_payment, import_trip};
 pub(super) use record_payment::record_payment;
 pub(super) use refunds::{fail_refund, refund_booking, see_refunds};
 pub(super) use release_payment::{expire_hold, release_payment};

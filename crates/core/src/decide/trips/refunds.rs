@@ -67,7 +67,8 @@ pub(in crate::decide) fn see_refunds(act: &mut Act<'_>, c: &SeeRefunds) -> Resul
     }
     let news: Vec<News> = c.refunds.iter().filter_map(|seen| see(act, &payment, seen)).collect();
     let mut changed = !news.is_empty();
-    let at_stripe = |refund: &&Refund| refund.stripe_refund_id.is_some() && refund.status != RefundStatus::Failed;
+    // What Stripe has; and what was taken over without saying as what Stripe knows it.
+    let at_stripe = |refund: &&Refund| matches!(refund.status, RefundStatus::Pending | RefundStatus::Succeeded);
     let refunded_minor = act.ledger.refunds_of(payment.id).filter(at_stripe).map(|refund| refund.amount_minor).sum();
     let status = status_after(&payment, refunded_minor);
     let confirms_nothing = payment.status.is_open() && status == PaymentStatus::Refunded;
@@ -124,6 +125,7 @@ fn see(act: &mut Act<'_>, payment: &Payment, seen: &SeenRefund) -> Option<News> 
     let known = of_payment()
         .find(|refund| refund.stripe_refund_id.as_ref() == Some(&seen.stripe_refund_id))
         .or_else(|| of_payment().find(|refund| Some(refund.id) == seen.refund_id))
+        .or_else(|| of_payment().find(|refund| is_nameless(refund)))
         .cloned();
     let Some(before) = known else {
         let refund = Refund {
@@ -143,7 +145,13 @@ fn see(act: &mut Act<'_>, payment: &Payment, seen: &SeenRefund) -> Option<News> 
     };
     let is_old = before.stripe_refund_id.is_some() && seen.status < before.status;
     let status = if is_old { before.status } else { seen.status };
-    let after = Refund { status, stripe_refund_id: Some(seen.stripe_refund_id.clone()), ..before.clone() };
+    let after = Refund {
+        status,
+        stripe_refund_id: Some(seen.stripe_refund_id.clone()),
+        // Another system may have added several up under one id, or one twice.
+        amount_minor: seen.amount_minor,
+        ..before.clone()
+    };
     if after == before {
         return None;
     }
@@ -172,6 +180,11 @@ fn status_after(payment: &Payment, refunded_minor: i64) -> PaymentStatus {
         0 => PaymentStatus::Succeeded,
         _ => PaymentStatus::PartiallyRefunded,
     }
+}
+
+/// A refund that was taken over without Stripe's id of it: whichever Stripe says first is it.
+fn is_nameless(refund: &Refund) -> bool {
+    refund.status == RefundStatus::Succeeded && refund.stripe_refund_id.is_none()
 }
 
 /// Stripe will not do it: an operator has to look.

@@ -47,9 +47,14 @@ impl Act<'_> {
             return trip.clone();
         }
         let trip = Trip { id, contact_id, status: TripStatus::Planning, version: 1, created_at: self.now };
-        self.journal_trip("trip.added", None, &trip);
-        self.ledger.write_trip(trip.clone());
+        self.make_trip("trip.added", trip.clone());
         trip
+    }
+
+    /// Adds a new trip.
+    pub fn make_trip(&mut self, event: &'static str, trip: Trip) {
+        self.journal_trip(event, None, &trip);
+        self.ledger.write_trip(trip);
     }
 
     /// Notes where a trip stands, if that is new.

@@ -5,6 +5,7 @@ mod booking;
 mod cancelling;
 mod histories;
 mod holding;
+mod importing;
 mod journal;
 mod offerings;
 mod precedence;

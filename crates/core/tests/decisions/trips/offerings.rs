@@ -8,7 +8,7 @@ use crate::marketplace::*;
 use crate::world::*;
 
 fn add(name: &str) -> AddOffering {
-    AddOffering { name: name.to_owned(), terms: OfferingTerms::default() }
+    AddOffering { id: None, name: name.to_owned(), terms: OfferingTerms::default() }
 }
 
 fn change(offering_id: uuid::Uuid) -> ChangeOffering {

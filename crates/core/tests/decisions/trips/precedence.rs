@@ -278,7 +278,12 @@ fn offerings_refuse_in_order() {
         || {
             let world = market().into_world();
             let terms = OfferingTerms { price_minor: Some(100), ..OfferingTerms::default() };
-            Case { world, slot: NOBODY, booking: NOBODY, request: AddOffering { name: "Boat".to_owned(), terms } }
+            Case {
+                world,
+                slot: NOBODY,
+                booking: NOBODY,
+                request: AddOffering { id: None, name: "Boat".to_owned(), terms },
+            }
         },
         &[
             ("IDEMPOTENCY_MISMATCH", key_used_before),

@@ -64,7 +64,7 @@ async fn add(client: &Client, desk: &Desk, org: &OrgRow, experience: &Experience
         return Ok(id);
     }
     let terms = OfferingTerms { price_minor: Some(experience.price_minor), ..OfferingTerms::default() };
-    let command = Command::AddOffering(AddOffering { name: experience.name.to_owned(), terms });
+    let command = Command::AddOffering(AddOffering { id: None, name: experience.name.to_owned(), terms });
     match submit(desk, org.id, format!("demo:experience:{}", experience.name), command).await {
         Ok(Answer::OfferingSaved(saved)) => Ok(saved.offering_id),
         Err(DeskError::Refused(Refusal::OfferingExists { offering_id })) => Ok(offering_id),

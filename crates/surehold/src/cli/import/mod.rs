@@ -34,7 +34,8 @@ pub enum ImportCommand {
     /// CS Credits, Mini-mock Credits, Mock Discussion Tokens, Shared Mock Credits.
     #[command(after_help = CONTACTS)]
     Contacts(ImportArgs),
-    /// Move a whole database of the exam application in: contacts with their credits, sessions, bookings.
+    /// Move a whole database of the exam application or of the marketplace in: contacts with their credits, sessions and
+    /// bookings; experiences, slots, trips, payments and bookings.
     #[command(after_help = supabase::HELP)]
     Supabase(Box<SupabaseArgs>),
 }

@@ -163,7 +163,7 @@ pub async fn add_experience(
     let terms = read_terms(&mut fields);
     fields.finish()?;
     let key = key.key();
-    let command = Command::AddOffering(AddOffering { name, terms });
+    let command = Command::AddOffering(AddOffering { id: None, name, terms });
     let outcome = app.submit(&acting, admin_email, key.clone(), command).await.map_err(in_words_of_trips)?;
     let replayed = outcome.replayed;
     let saved = expect_answer!(outcome, OfferingSaved)?;

@@ -8,7 +8,8 @@ use surehold_core::{Answer, Refusal};
 use uuid::Uuid;
 
 use super::calendar::Calendar;
-use super::changes::{self, Change};
+use super::cells::{Cells, problem};
+use super::changes::{self, Change, There};
 use super::plan::Plan;
 use super::record::{Record, day, instant};
 use super::roll::Roll;
@@ -62,16 +63,16 @@ impl World<'_> {
         let (mut changes, mut imports) = (Vec::new(), Vec::new());
         for (line, wanted) in wanted {
             match known.get(&wanted.booking.id) {
-                Some(known) => changes.push((line, Change::of(known, &wanted.booking))),
+                Some(known) => changes.push((line, Change::of(known, &There::from(&wanted.booking)))),
                 None => imports.push((line, wanted)),
             }
         }
         // A seat that became free there is free before somebody takes it.
-        let changes = agreed(changes, into, |change| {
+        let changes = into.agreed(changes, |change| {
             let decided = change.commands.iter().try_for_each(|command| plan.decide(command.clone()));
             decided.map_err(|refusal| by_rule(&change.code, &refusal))
         });
-        let imports = agreed(imports, into, |wanted| {
+        let imports = into.agreed(imports, |wanted| {
             let decided = plan.decide(Command::ImportBooking(wanted.booking.clone()));
             decided.map_err(|refusal| by_rule(wanted.code(), &refusal))
         });
@@ -117,7 +118,7 @@ impl World<'_> {
     }
 
     fn read(&self, record: &Record) -> Result<Wanted, Vec<Problem>> {
-        let mut cells = Cells { record, problems: Vec::new(), notes: Vec::new() };
+        let mut cells = Cells::of(record);
         let id = cells.value("id", &["id"], |text| values::id(text)?.ok_or_else(|| "is missing".to_owned()));
         let contact_id = self.contact(&mut cells);
         let slot_id = self.slot(&mut cells);
@@ -190,37 +191,6 @@ impl World<'_> {
     }
 }
 
-/// Reads the columns of a row, and gathers what is wrong with them.
-struct Cells<'r> {
-    record: &'r Record,
-    problems: Vec<Problem>,
-    notes: Vec<Problem>,
-}
-
-impl Cells<'_> {
-    /// `None`: it is wrong, and the row cannot be taken.
-    fn value<T>(
-        &mut self,
-        column: &'static str,
-        names: &[&str],
-        parse: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        let text = self.record.text(names);
-        parse(&text).map_err(|reason| self.problems.push(problem(column, &text, &reason))).ok()
-    }
-
-    /// What is wrong is left out: the row can be taken without it.
-    fn or_left_out<T>(
-        &mut self,
-        column: &'static str,
-        parse: impl FnOnce(&str) -> Result<Option<T>, String>,
-    ) -> Option<T> {
-        let text = self.record.text(&[column]);
-        let parsed = parse(&text);
-        parsed.map_err(|reason| self.notes.push(problem(column, &text, &format!("{reason}; left out")))).ok().flatten()
-    }
-}
-
 /// Where it stands, and whether the contact came: who came or did not come no longer has an active booking.
 fn status(cells: &mut Cells<'_>) -> (Option<BookingStatus>, Option<Attendance>) {
     let attendance = cells.or_left_out("attendance", |text| match text.to_lowercase().as_str() {
@@ -258,25 +228,6 @@ fn own_key(record: &Record) -> Option<String> {
     let key = record.text(&["idempotency_key"]);
     let fits = (1..=KEY_LENGTH_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
     (fits && !key.starts_with("import:")).then_some(key)
-}
-
-fn problem(column: &'static str, value: &str, reason: &str) -> Problem {
-    Problem { column, value: value.to_owned(), reason: reason.to_owned() }
-}
-
-/// The rows to which the decision says yes, in their order; the others are in the report.
-fn agreed<R>(rows: Lines<R>, into: &mut TableReport, mut decide: impl FnMut(&R) -> Result<(), Problem>) -> Lines<R> {
-    let mut taken = Vec::with_capacity(rows.len());
-    for (line, row) in rows {
-        match decide(&row) {
-            Ok(()) => taken.push((line, row)),
-            Err(problem) => {
-                into.tally.refused += 1;
-                into.report.refuse(line, [problem]);
-            }
-        }
-    }
-    taken
 }
 
 /// What a rule says of a booking, which people know by its code.

@@ -33,6 +33,8 @@ impl Calendar {
                 None => calendar.twin(row).or(row.id).unwrap_or_else(Uuid::now_v7),
             };
             calendar.by_link.extend(row.record_id.clone().map(|link| (link, id)));
+            // One that was here before has an id of its own.
+            calendar.by_link.extend(row.id.filter(|own| *own != id).map(|own| (own.to_string(), id)));
             let slot = calendar.slots.entry(id).or_insert_with(|| opened(id, row));
             if dry_run && *done == Done::Changed {
                 (slot.capacity, slot.status) = (row.capacity, row.status);
@@ -93,10 +95,10 @@ fn opened(id: Uuid, row: &SessionRow) -> Slot {
         withheld: 0,
         status: row.status,
         activates_at: row.activates_at,
-        is_blocked: false,
+        is_blocked: row.blocked.unwrap_or_default(),
         blocked_reason: None,
         prerequisites: Vec::new(),
-        price_minor: None,
+        price_minor: row.price_minor.flatten(),
         version: 1,
         edit_version: 1,
     }

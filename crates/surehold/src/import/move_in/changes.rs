@@ -33,12 +33,35 @@ pub struct Change {
     /// The credits that came back there, when it was cancelled.
     returned: Option<(CreditKind, i64)>,
     /// What somebody may want to know.
-    notes: Vec<Problem>,
+    pub notes: Vec<Problem>,
+}
+
+/// A booking as it is there.
+pub struct There {
+    /// Of which slot.
+    pub slot_id: Uuid,
+    /// Where it stands.
+    pub status: BookingStatus,
+    /// What HubSpot knows it as.
+    pub hubspot_id: Option<String>,
+    /// Its credit came back, and is in the contact's balance already.
+    pub credit_returned: bool,
+}
+
+impl From<&ImportBooking> for There {
+    fn from(booking: &ImportBooking) -> There {
+        There {
+            slot_id: booking.slot_id,
+            status: booking.status,
+            hubspot_id: booking.hubspot_id.clone(),
+            credit_returned: booking.credit_returned.is_some(),
+        }
+    }
 }
 
 impl Change {
     /// Compares a booking with itself.
-    pub fn of(known: &KnownBooking, there: &ImportBooking) -> Change {
+    pub fn of(known: &KnownBooking, there: &There) -> Change {
         let here = &known.booking;
         let mut change = Change {
             booking_id: here.id,
@@ -62,7 +85,7 @@ impl Change {
         }
         match (here.status.is_live(), there.status) {
             (true, BookingStatus::Cancelled) => {
-                let came_back = there.credit_returned.is_some() && here.credit_returned_at.is_none();
+                let came_back = there.credit_returned && here.credit_returned_at.is_none();
                 change.returned = here.credit_kind.clone().filter(|_| came_back).map(|k| (k, i64::from(here.guests)));
                 change.commands.push(cancel(here.id, change.returned.is_some()));
             }

@@ -9,8 +9,10 @@
 
 mod bookings;
 mod calendar;
+mod cells;
 mod changes;
 mod contacts;
+mod marketplace;
 mod plan;
 mod record;
 mod roll;
@@ -31,9 +33,22 @@ const CONTACTS: &str = "hubspot_contact_credits";
 const SESSIONS: &str = "hubspot_mock_exams";
 const BOOKINGS: &str = "hubspot_bookings";
 
-/// The tables that were found, oldest rows first. The tables of a marketplace (experiences, their slots, trips, payments)
-/// are to be read here, too, and to be brought over after these.
+/// Where the exam application's tables are, and the marketplace's, if nobody says otherwise.
+const SCHEMAS: [&str; 2] = ["hubspot_sync", "public"];
+/// Tables of both that are not brought over.
+const STAY: [[&str; 3]; 2] =
+    [["sync_metadata", "audit_log", "supabase_audit_log"], ["audit_logs", "booking_modifications", "trip_items"]];
+
+/// The tables that were found.
 pub struct Tables {
+    school: Option<School>,
+    marketplace: Option<marketplace::Tables>,
+    /// Tables that stay where they are.
+    pub staying: Vec<&'static str>,
+}
+
+/// The exam application's tables that were found, oldest rows first.
+struct School {
     contacts: Option<Vec<Record>>,
     sessions: Option<Vec<Record>>,
     bookings: Option<Vec<Record>>,
@@ -45,14 +60,35 @@ impl Tables {
     /// # Errors
     ///
     /// The database cannot be read.
-    pub async fn read(source: &Source) -> Result<Tables, StoreError> {
-        let read = async |table| Ok::<_, StoreError>(source.rows(table).await?.map(Record::oldest_first));
-        Ok(Tables { contacts: read(CONTACTS).await?, sessions: read(SESSIONS).await?, bookings: read(BOOKINGS).await? })
+    pub async fn read(source: &Source, schema: Option<&str>) -> Result<Tables, StoreError> {
+        let [of_school, of_marketplace] = SCHEMAS.map(|usual| schema.unwrap_or(usual));
+        let school = School::read(source, of_school).await?;
+        let marketplace = marketplace::Tables::read(source, of_marketplace).await?;
+        let mut staying = Vec::new();
+        for (is_there, schema, tables) in
+            [(school.is_some(), of_school, STAY[0]), (marketplace.is_some(), of_marketplace, STAY[1])]
+        {
+            for table in tables {
+                if is_there && source.has(schema, table).await? {
+                    staying.push(table);
+                }
+            }
+        }
+        Ok(Tables { school, marketplace, staying })
     }
 
     /// Whether none of them is there.
     pub fn is_empty(&self) -> bool {
-        self.contacts.is_none() && self.sessions.is_none() && self.bookings.is_none()
+        self.school.is_none() && self.marketplace.is_none()
+    }
+}
+
+impl School {
+    async fn read(source: &Source, schema: &str) -> Result<Option<School>, StoreError> {
+        let read = async |table| Ok::<_, StoreError>(source.rows(schema, table).await?.map(Record::oldest_first));
+        let (contacts, sessions, bookings) = (read(CONTACTS).await?, read(SESSIONS).await?, read(BOOKINGS).await?);
+        let is_there = contacts.is_some() || sessions.is_some() || bookings.is_some();
+        Ok(is_there.then_some(School { contacts, sessions, bookings }))
     }
 }
 
@@ -67,6 +103,16 @@ pub async fn move_in(importer: &Importer, tables: &Tables) -> MovedIn {
 }
 
 async fn bring(importer: &Importer, tables: &Tables, reports: &mut Vec<TableReport>) -> anyhow::Result<()> {
+    if let Some(school) = &tables.school {
+        bring_school(importer, school, reports).await?;
+    }
+    match &tables.marketplace {
+        Some(marketplace) => marketplace::bring(importer, marketplace, reports).await,
+        None => Ok(()),
+    }
+}
+
+async fn bring_school(importer: &Importer, tables: &School, reports: &mut Vec<TableReport>) -> anyhow::Result<()> {
     let none = Vec::new();
     let mut contacts = TableReport::of(CONTACTS, tables.contacts.as_deref());
     let taken_contacts = contacts::bring(importer, tables.contacts.as_ref().unwrap_or(&none), &mut contacts).await;

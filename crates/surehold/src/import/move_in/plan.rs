@@ -1,9 +1,11 @@
 //! What the desk will say to commands, found out without it: the same decision, on the same rows, in memory.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use surehold_core::command::Command;
 use surehold_core::decide::Stop;
-use surehold_core::rows::OrgRules;
+use surehold_core::rows::{OrgRules, Slot};
 use surehold_core::{Fresh, Ledger, Refusal, decide};
 use uuid::Uuid;
 
@@ -12,7 +14,7 @@ use super::roll::Roll;
 use crate::desk::own_request;
 use crate::import::importer::Importer;
 use crate::store::import_rows::PRINCIPAL;
-use crate::store::move_in::Here;
+use crate::store::move_in::{Here, TripsHere};
 
 /// The organisation's rows, as they will be after the commands decided so far.
 pub struct Plan {
@@ -41,6 +43,23 @@ impl Plan {
             ledger.load_booking(known.booking.clone());
         }
         Plan { ledger, now: Timestamp::now() }
+    }
+
+    /// What a marketplace has besides.
+    pub fn load_trips(&mut self, here: &TripsHere) {
+        for experience in &here.experiences {
+            self.ledger.load_offering_name(experience.name.clone(), experience.id);
+            self.ledger.load_offering(Arc::new(experience.clone()));
+        }
+        here.travellers.iter().for_each(|contact| self.ledger.load_contact(contact.clone()));
+        here.trips.iter().for_each(|trip| self.ledger.load_trip(trip.clone()));
+        here.payments.iter().for_each(|payment| self.ledger.load_payment(payment.clone()));
+        here.refunds.iter().for_each(|refund| self.ledger.load_refund(refund.clone()));
+    }
+
+    /// A slot, as it will be.
+    pub fn slot(&self, id: Uuid) -> Option<&Slot> {
+        self.ledger.slot(id)
     }
 
     /// Decides a command, after those before it.

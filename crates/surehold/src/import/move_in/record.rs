@@ -9,11 +9,16 @@ use serde_json::Value;
 pub struct Record(Value);
 
 impl Record {
+    /// A row of these columns.
+    pub fn of(row: Value) -> Record {
+        Record(row)
+    }
+
     /// Rows in the order in which they were made; those that do not say so come last.
     pub fn oldest_first(rows: Vec<Value>) -> Vec<Record> {
         let mut records: Vec<Record> = rows.into_iter().map(Record).collect();
         records.sort_by_cached_key(|record| {
-            let made = instant(&record.text(&["created_at"])).ok().flatten();
+            let made = instant(&record.text(&["booked_at", "created_at"])).ok().flatten();
             (made.is_none(), made, record.text(&["id"]))
         });
         records

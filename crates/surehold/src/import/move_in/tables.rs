@@ -5,7 +5,7 @@ use std::path::Path;
 use super::record::Record;
 use crate::import::importer::{Importer, RowResult, Tally};
 use crate::import::report::{Line, Place, Report};
-use crate::import::table::Lines;
+use crate::import::table::{Lines, Problem};
 
 /// What became of a table's rows.
 pub struct TableReport {
@@ -42,6 +42,21 @@ impl TableReport {
         let (tally, fatal) = importer.run(rows, &mut self.report, work).await;
         self.tally.add(tally);
         fatal.map_or(Ok(()), Err)
+    }
+
+    /// The rows to which the decision says yes, in their order; the others are in the report.
+    pub fn agreed<R>(&mut self, rows: Lines<R>, mut decide: impl FnMut(&R) -> Result<(), Problem>) -> Lines<R> {
+        let mut taken = Vec::with_capacity(rows.len());
+        for (line, row) in rows {
+            match decide(&row) {
+                Ok(()) => taken.push((line, row)),
+                Err(problem) => {
+                    self.tally.refused += 1;
+                    self.report.refuse(line, [problem]);
+                }
+            }
+        }
+        taken
     }
 
     /// Its rows.

@@ -140,8 +140,8 @@ macro_rules! insert_refunds {
 const INSERT_REFUNDS: &str = insert_refunds!();
 const UPDATE_REFUNDS: &str = concat!(
     insert_refunds!(),
-    " ON CONFLICT (org_id, id) DO UPDATE SET status = EXCLUDED.status, stripe_refund_id =
-        EXCLUDED.stripe_refund_id, problem = EXCLUDED.problem, version = EXCLUDED.version, updated_at =
+    " ON CONFLICT (org_id, id) DO UPDATE SET amount_minor = EXCLUDED.amount_minor, status = EXCLUDED.status,
+        stripe_refund_id = EXCLUDED.stripe_refund_id, problem = EXCLUDED.problem, version = EXCLUDED.version, updated_at =
         EXCLUDED.updated_at"
 );
 

@@ -319,7 +319,8 @@ async fn money_is_recorded_once_and_pays_for_one_trip() {
 async fn a_name_is_given_to_one_experience() {
     let market = Marketplace::open().await;
     let other = market.second_server();
-    let add = || Command::AddOffering(AddOffering { name: "Boat".to_owned(), terms: OfferingTerms::default() });
+    let add =
+        || Command::AddOffering(AddOffering { id: None, name: "Boat".to_owned(), terms: OfferingTerms::default() });
     let results = join_all((0..6).map(|i| {
         let desk = if i % 2 == 0 { &market.desk } else { &other };
         desk.submit(market.org_id, request(add()))

@@ -1,11 +1,16 @@
-//! The exam application's database moves in: `surehold import supabase`, as an operator types it.
+//! Databases of the exam application and of the marketplace move in: `surehold import supabase`, as an operator types it.
 //!
 //! The other database is made by SQL files in the shape that live ones have.
 
+mod authority;
 mod awkward;
 mod interrupted;
 mod repeat;
 mod ten_thousand;
+mod trips;
+mod trips_awkward;
+mod trips_money;
+mod trips_repeat;
 
 use std::path::PathBuf;
 
@@ -20,6 +25,9 @@ const BINARY: &str = env!("CARGO_BIN_EXE_surehold");
 const TABLES: &str = include_str!("a2.sql");
 const AWKWARD: &str = include_str!("awkward.sql");
 const TEN_THOUSAND: &str = include_str!("ten_thousand.sql");
+const TRIP_TABLES: &str = include_str!("b1.sql");
+const TRIPS_AWKWARD: &str = include_str!("trips_awkward.sql");
+const TRIPS_THOUSANDS: &str = include_str!("trips_thousands.sql");
 
 /// A school, and the database that it used before.
 struct Mover {
@@ -40,13 +48,21 @@ struct Run {
 impl Mover {
     /// The other database has what these files put there.
     async fn with(files: &[&str]) -> Mover {
-        let school = School::open().await;
+        Mover::of_tables(School::open().await, &[&[TABLES], files].concat()).await
+    }
+
+    /// The other database is a marketplace's, and has what these files put there.
+    async fn with_trips(files: &[&str]) -> Mover {
+        Mover::of_tables(School::open().await, &[&[TRIP_TABLES], files].concat()).await
+    }
+
+    async fn of_tables(school: School, files: &[&str]) -> Mover {
         let name = format!("{}_before", school.db.name);
         let create = format!("CREATE DATABASE {name} TEMPLATE template0");
         school.db.owner().await.batch_execute(&create).await.unwrap();
         let from = school.db.url.replace(&format!("dbname={}", school.db.name), &format!("dbname={name}"));
         let there = connect(&from).await;
-        for file in [TABLES].iter().chain(files) {
+        for file in files {
             there.batch_execute(file).await.unwrap_or_else(|e| panic!("{:?}", e.as_db_error()));
         }
         Mover { school, from, there, folder: Folder::new() }
@@ -87,10 +103,20 @@ impl Mover {
             "journal",
             "hubspot_links",
             "import_rows",
+            "offerings",
+            "trips",
+            "payments",
+            "refunds",
         ];
         let each = tables
             .map(|t| format!("(SELECT concat(count(*), md5(string_agg(t::text, '|' ORDER BY t::text))) FROM {t} t)"));
         self.text(&format!("SELECT concat_ws(' ', {})", each.join(", "))).await
+    }
+
+    /// Somebody works with the other database.
+    async fn meanwhile(&self, sql: &str) {
+        let sql = format!("SET search_path = hubspot_sync, public; {sql}");
+        self.there.batch_execute(&sql).await.unwrap_or_else(|e| panic!("{:?}", e.as_db_error()));
     }
 
     /// What `surehold doctor` says of it.
@@ -120,6 +146,20 @@ impl Run {
         let mut rows: Vec<&str> = refused.filter_map(|line| line.split(',').nth(1)).collect();
         rows.dedup();
         rows.len()
+    }
+}
+
+/// Both sides say the same, in so many rows.
+async fn same(there: &Client, their_sql: &str, here: &Client, our_sql: &str, rows: usize) {
+    let texts = async |client: &Client, sql: &str| -> Vec<Vec<Option<String>>> {
+        client.batch_execute("SET TimeZone = 'UTC'").await.unwrap();
+        let rows = client.query(sql, &[]).await.unwrap_or_else(|e| panic!("{:?}", e.as_db_error()));
+        rows.iter().map(|row| (0..row.len()).map(|i| row.get(i)).collect()).collect()
+    };
+    let (theirs, ours) = (texts(there, their_sql).await, texts(here, our_sql).await);
+    assert_eq!((theirs.len(), ours.len()), (rows, rows));
+    for (there, here) in theirs.iter().zip(&ours) {
+        assert_eq!(there, here);
     }
 }
 

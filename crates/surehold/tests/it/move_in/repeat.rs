@@ -9,12 +9,6 @@ const ANN: &str = "c1000000-0000-0000-0000-000000000001";
 const ANNS_BOOKING: &str = "b1000000-0000-0000-0000-000000000002";
 
 impl Mover {
-    /// Somebody works with the other database.
-    async fn meanwhile(&self, sql: &str) {
-        let sql = format!("SET search_path = hubspot_sync; {sql}");
-        self.there.batch_execute(&sql).await.unwrap_or_else(|e| panic!("{:?}", e.as_db_error()));
-    }
-
     async fn anns_credits(&self, kind: &str) -> i64 {
         self.school.balance(ANN.parse().unwrap(), kind).await
     }

@@ -68,16 +68,3 @@ pub(super) async fn everything_is_as_it_was_there(mover: &Mover) {
         WHERE s.id::text LIKE 'e00%' ORDER BY 1";
     same(&mover.there, there, &mover.school.db.owner().await, here, 200).await;
 }
-
-async fn same(there: &Client, their_sql: &str, here: &Client, our_sql: &str, rows: usize) {
-    let texts = async |client: &Client, sql: &str| -> Vec<Vec<Option<String>>> {
-        client.batch_execute("SET TimeZone = 'UTC'").await.unwrap();
-        let rows = client.query(sql, &[]).await.unwrap_or_else(|e| panic!("{:?}", e.as_db_error()));
-        rows.iter().map(|row| (0..row.len()).map(|i| row.get(i)).collect()).collect()
-    };
-    let (theirs, ours) = (texts(there, their_sql).await, texts(here, our_sql).await);
-    assert_eq!((theirs.len(), ours.len()), (rows, rows));
-    for (there, here) in theirs.iter().zip(&ours) {
-        assert_eq!(there, here);
-    }
-}

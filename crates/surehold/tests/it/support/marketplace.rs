@@ -63,7 +63,7 @@ impl Marketplace {
 impl School {
     /// Adds an experience to an organisation.
     pub async fn add_experience(&self, org_id: Uuid, name: &str, terms: OfferingTerms) -> Uuid {
-        let command = Command::AddOffering(AddOffering { name: name.to_owned(), terms });
+        let command = Command::AddOffering(AddOffering { id: None, name: name.to_owned(), terms });
         match self.desk.submit(org_id, request(command)).await.expect("a new experience").answer {
             Answer::OfferingSaved(saved) => saved.offering_id,
             other => panic!("unexpected {other:?}"),
