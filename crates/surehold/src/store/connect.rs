@@ -21,7 +21,7 @@ pub async fn connect(url: &str, application: &str) -> Result<Client, StoreError>
 ///
 /// # Errors
 ///
-/// As of [`connect`].
+/// As of [`connect`]; also if the URL says that there is no TLS.
 pub async fn connect_trusting(
     url: &str,
     application: &str,
@@ -30,6 +30,11 @@ pub async fn connect_trusting(
     let mut config: Config =
         url.parse().map_err(|e| StoreError::Unfit(format!("the database URL cannot be read: {e}")))?;
     config.application_name(application).connect_timeout(Duration::from_secs(5));
+    if authorities.is_some() && !tls::is_possible(&config) {
+        let problem = "a certificate authority is named, but the URL says that there is no TLS (sslmode=disable, or a \
+                       unix socket): leave one of them out";
+        return Err(StoreError::Unfit(problem.to_owned()));
+    }
     if tls::is_possible(&config) {
         let connector = match authorities {
             Some(roots) => {

@@ -114,6 +114,8 @@ async fn a_database_with_an_authority_of_its_own_is_read_if_that_is_given() {
     refused(&there.url, Some("none.pem"), "none.pem cannot be read").await;
     let by_address = there.url.replace("host=localhost", "host=127.0.0.1");
     refused(&by_address, Some("ca.pem"), "invalid peer certificate").await;
+    let in_the_clear = format!("{} sslmode=disable", there.url);
+    refused(&in_the_clear, Some("ca.pem"), "the URL says that there is no TLS").await;
     assert_eq!(mover.school.count("contacts").await, 0);
 
     let ca = folder.join("ca.pem");
