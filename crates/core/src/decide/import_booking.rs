@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::codes::booking_code;
 use crate::command::ImportBooking;
 use crate::decide::adjust_credits::check_kinds;
@@ -63,28 +65,55 @@ pub(super) fn import_booking(act: &mut Act<'_>, c: &ImportBooking) -> Result<Out
     act.done(answer, Some(status))
 }
 
-fn check_fields(c: &ImportBooking) -> Result<(), Refusal> {
-    let mut wrong = BTreeMap::new();
-    if c.guests < 1 {
-        wrong.insert("guests", "must be at least 1".to_owned());
-    }
-    let fits = match c.status {
-        BookingStatus::Confirmed => c.attendance.is_none(),
-        BookingStatus::Completed => c.attendance != Some(Attendance::No),
-        BookingStatus::NoShow => c.attendance == Some(Attendance::No),
-        BookingStatus::Cancelled => true,
-        // A hold is the promise of money that comes here.
-        BookingStatus::PendingPayment | BookingStatus::Processing | BookingStatus::Expired => {
-            wrong.insert("status", format!("a booking that is {} cannot be taken over", c.status));
-            true
+/// What a booking that is taken over has to say of itself, whatever it is for.
+pub(super) struct Standing {
+    /// Seats.
+    pub guests: i32,
+    /// Where it stands.
+    pub status: BookingStatus,
+    /// Whether the contact came.
+    pub attendance: Option<Attendance>,
+    /// When it was cancelled.
+    pub cancelled_at: Option<Timestamp>,
+}
+
+impl Standing {
+    /// What of it cannot be, by field.
+    pub fn problems(self) -> BTreeMap<&'static str, String> {
+        let Standing { guests, status, attendance, cancelled_at } = self;
+        let mut wrong = BTreeMap::new();
+        if guests < 1 {
+            wrong.insert("guests", "must be at least 1".to_owned());
         }
-    };
-    if !fits {
-        wrong.insert("attendance", format!("does not fit a booking that is {}", c.status));
+        let fits = match status {
+            BookingStatus::Confirmed => attendance.is_none(),
+            BookingStatus::Completed => attendance != Some(Attendance::No),
+            BookingStatus::NoShow => attendance == Some(Attendance::No),
+            BookingStatus::Cancelled => true,
+            // A hold is the promise of money that comes here.
+            BookingStatus::PendingPayment | BookingStatus::Processing | BookingStatus::Expired => {
+                wrong.insert("status", format!("a booking that is {status} cannot be taken over"));
+                true
+            }
+        };
+        if !fits {
+            wrong.insert("attendance", does_not_fit(status));
+        }
+        if cancelled_at.is_some() && status != BookingStatus::Cancelled {
+            wrong.insert("cancelled_at", does_not_fit(status));
+        }
+        wrong
     }
-    if c.cancelled_at.is_some() && c.status != BookingStatus::Cancelled {
-        wrong.insert("cancelled_at", format!("does not fit a booking that is {}", c.status));
-    }
+}
+
+/// What is said of a field that a booking of this status does not have.
+pub(super) fn does_not_fit(status: BookingStatus) -> String {
+    format!("does not fit a booking that is {status}")
+}
+
+fn check_fields(c: &ImportBooking) -> Result<(), Refusal> {
+    let ImportBooking { guests, status, attendance, cancelled_at, .. } = *c;
+    let mut wrong = Standing { guests, status, attendance, cancelled_at }.problems();
     if c.credit_returned.is_some() && c.credit_kind.is_none() {
         wrong.insert("credit_returned", "no credit paid, so none can have come back".to_owned());
     }

@@ -1,8 +1,6 @@
 //! What tests of every simulator need: a client, and a receiver of webhooks.
 
 use std::collections::VecDeque;
-use std::path::Path;
-use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,8 +11,12 @@ use axum::{Json, Router, extract::State};
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::process::Command;
 use tokio::sync::Notify;
+
+#[path = "../node/driver.rs"]
+mod driver;
+
+pub use driver::node;
 
 /// Seconds since 1970.
 pub fn now() -> i64 {
@@ -25,27 +27,6 @@ pub fn now() -> i64 {
 pub fn http_client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default(); // another test may have done so
     reqwest::Client::builder().no_proxy().redirect(Policy::none()).timeout(Duration::from_secs(30)).build().unwrap()
-}
-
-/// Runs a script of an official client with some settings in its environment.
-pub async fn node(package: &str, script: &str, settings: &[(&str, &str)]) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node");
-    let is_installed = folder.join("node_modules").join(package).is_dir();
-    assert!(is_installed, "{package} is not installed: run scripts/setup test");
-    let run = Command::new("node")
-        .arg(script)
-        .current_dir(&folder)
-        .envs(settings.iter().copied())
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(Duration::from_secs(60), run)
-        .await
-        .expect("it ends")
-        .expect("node runs: scripts/setup test");
-    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{said}\n{complained}");
-    assert!(said.ends_with("all steps done\n"), "{said}\n{complained}");
 }
 
 /// An answer of the simulator.

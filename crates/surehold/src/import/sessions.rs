@@ -312,8 +312,7 @@ async fn update(importer: &Importer, row: &SessionRow, session: KnownSession) ->
         return Err(Stop::refused(MOCK_TYPE, "", "the type of a session cannot change; open a new session instead"));
     }
     let revision = session.seen.as_ref().map_or(0, |seen| seen.revision);
-    let seen: Option<SeenSession> =
-        session.seen.as_ref().and_then(|seen| serde_json::from_value(seen.values.clone()).ok());
+    let seen = SeenSession::last(&session);
     let change = changes(row, &session, seen.as_ref());
     let before = withheld::Before::of(&session, seen.as_ref());
     let capacity = change.as_ref().and_then(|change| change.capacity).unwrap_or(session.capacity);
@@ -444,6 +443,11 @@ async fn save_seen(importer: &Importer, slot_id: Uuid, seen: &SeenSession, revis
 }
 
 impl SeenSession {
+    /// What the last import of a session's row saw.
+    pub fn last(session: &KnownSession) -> Option<SeenSession> {
+        session.seen.as_ref().and_then(|seen| serde_json::from_value(seen.values.clone()).ok())
+    }
+
     fn of(row: &SessionRow) -> SeenSession {
         SeenSession {
             name: row.name.clone(),

@@ -145,10 +145,15 @@ pub async fn here(client: &Object, org_id: Uuid) -> Result<Here, StoreError> {
     })
 }
 
-/// The same, of what a marketplace sells.
+/// The experiences that an organisation has already.
+pub async fn experiences_here(client: &Object, org_id: Uuid) -> Result<Vec<Offering>, StoreError> {
+    whole(client, &EXPERIENCES, org_id, rows::offering).await
+}
+
+/// All of what a marketplace sells.
 pub async fn trips_here(client: &Object, org_id: Uuid) -> Result<TripsHere, StoreError> {
     Ok(TripsHere {
-        experiences: whole(client, &EXPERIENCES, org_id, rows::offering).await?,
+        experiences: experiences_here(client, org_id).await?,
         travellers: whole(client, &TRAVELLERS, org_id, rows::contact).await?,
         trips: whole(client, &TRIPS, org_id, trip_rows::trip).await?,
         payments: whole(client, &PAYMENTS, org_id, trip_rows::payment).await?,

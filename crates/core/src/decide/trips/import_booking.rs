@@ -3,18 +3,18 @@
 //! It is paid for by a payment that was taken over, or brings the money along that it costs: recorded money that nobody
 //! can send back by Stripe. A booking that was cancelled without money is one whose hold expired.
 
-use std::collections::BTreeMap;
-
 use crate::codes::reference;
 use crate::command::ImportTripBooking;
 use crate::decide::add_offering::price_problem;
 use crate::decide::book::describe;
+use crate::decide::import_booking::{Standing, does_not_fit};
+use crate::decide::trips::record_payment::{never_came, recorded};
 use crate::decide::{Act, Stop};
 use crate::outcome::{Answer, Outcome};
 use crate::refusal::Refusal;
 use crate::rows::{
-    Attendance, Booking, BookingStatus, Entity, Family, Offering, PaidBy, Payment, PaymentSource, PaymentStatus,
-    Purchase, Slot, SlotStatus, Trip, TripStatus,
+    Booking, BookingStatus, Entity, Family, Offering, PaidBy, Payment, PaymentSource, PaymentStatus, Purchase, Slot,
+    SlotStatus, Trip, TripStatus,
 };
 
 pub(in crate::decide) fn import_trip_booking(act: &mut Act<'_>, c: &ImportTripBooking) -> Result<Outcome, Stop> {
@@ -76,28 +76,13 @@ pub(in crate::decide) fn import_trip_booking(act: &mut Act<'_>, c: &ImportTripBo
 }
 
 fn check_fields(c: &ImportTripBooking) -> Result<(), Refusal> {
-    let mut wrong = BTreeMap::new();
-    if c.guests < 1 {
-        wrong.insert("guests", "must be at least 1".to_owned());
-    }
+    let ImportTripBooking { guests, status, attendance, cancelled_at, .. } = *c;
+    let mut wrong = Standing { guests, status, attendance, cancelled_at }.problems();
     if let Some(problem) = price_problem(c.price_minor) {
         wrong.insert("price", problem);
     }
-    let fits = match c.status {
-        BookingStatus::Confirmed | BookingStatus::Cancelled => c.attendance.is_none(),
-        BookingStatus::Completed => c.attendance != Some(Attendance::No),
-        BookingStatus::NoShow => c.attendance == Some(Attendance::No),
-        // A hold is the promise of money that comes here.
-        BookingStatus::PendingPayment | BookingStatus::Processing | BookingStatus::Expired => {
-            wrong.insert("status", format!("a booking that is {} cannot be taken over", c.status));
-            true
-        }
-    };
-    if !fits {
-        wrong.insert("attendance", format!("does not fit a booking that is {}", c.status));
-    }
-    if c.cancelled_at.is_some() && c.status != BookingStatus::Cancelled {
-        wrong.insert("cancelled_at", format!("does not fit a booking that is {}", c.status));
+    if status == BookingStatus::Cancelled && attendance.is_some() {
+        wrong.insert("attendance", does_not_fit(status));
     }
     if wrong.is_empty() { Ok(()) } else { Err(Refusal::Invalid(wrong)) }
 }
@@ -131,33 +116,11 @@ fn check_payment(act: &Act<'_>, c: &ImportTripBooking, payment: &Payment) -> Res
 
 /// The money that a booking brings along. Of one that was cancelled nobody says that any came.
 fn own_money(act: &mut Act<'_>, c: &ImportTripBooking) -> Payment {
-    let is_paid = c.status != BookingStatus::Cancelled;
+    let created_at = c.created_at.unwrap_or(act.now);
     let currency = act.ledger.org.currency.clone();
-    Payment {
-        id: act.fresh_id(),
-        contact_id: c.contact_id,
-        trip_id: Some(c.trip_id),
-        source: PaymentSource::Recorded,
-        status: if is_paid { PaymentStatus::Succeeded } else { PaymentStatus::Failed },
-        amount_minor: c.price_minor,
-        received_minor: is_paid.then_some(c.price_minor),
-        received_currency: is_paid.then(|| currency.clone()),
-        currency,
-        refunded_minor: 0,
-        reference: Some(format!("import:booking:{}", c.id)),
-        checkout: None,
-        stripe_session_id: None,
-        checkout_url: None,
-        stripe_payment_intent: None,
-        pay_until: None,
-        expires_at: None,
-        processing_since: None,
-        reason: None,
-        flag: None,
-        stripe_dispute_id: None,
-        version: 1,
-        created_at: c.created_at.unwrap_or(act.now),
-    }
+    let came = recorded(act.fresh_id(), c.contact_id, c.price_minor, currency, created_at);
+    let money = if c.status == BookingStatus::Cancelled { never_came(came) } else { came };
+    Payment { trip_id: Some(c.trip_id), reference: Some(format!("import:booking:{}", c.id)), ..money }
 }
 
 fn booking_of(

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::command::{ImportPayment, ImportTrip, ImportedRefund};
 use crate::decide::add_offering::AMOUNT_MAX_MINOR;
+use crate::decide::trips::record_payment::{never_came, recorded};
 use crate::decide::{Act, Stop};
 use crate::outcome::{Answer, Outcome, TripSaved};
 use crate::refusal::Refusal;
-use crate::rows::{Entity, Payment, PaymentSource, PaymentStatus, Refund, RefundStatus, Trip, TripStatus};
+use crate::rows::{Entity, Payment, PaymentStatus, Refund, RefundStatus, Trip, TripStatus};
 
 /// Why money that went back before it came here did so.
 const ELSEWHERE: &str = "refunded_elsewhere";
@@ -66,37 +67,22 @@ fn check_fields(c: &ImportPayment) -> Result<(), Refusal> {
 }
 
 fn payment_of(act: &Act<'_>, c: &ImportPayment) -> Payment {
+    let created_at = c.created_at.unwrap_or(act.now);
+    let came = recorded(c.id, c.contact_id, c.amount_minor, c.currency.clone(), created_at);
+    let money = if c.is_paid { came } else { never_came(came) };
     let refunded_minor = c.refund.as_ref().map_or(0, |refund| refund.amount_minor);
     let status = match refunded_minor {
-        _ if !c.is_paid => PaymentStatus::Failed,
-        0 => PaymentStatus::Succeeded,
+        0 => money.status,
         minor if minor == c.amount_minor => PaymentStatus::Refunded,
         _ => PaymentStatus::PartiallyRefunded,
     };
     Payment {
-        id: c.id,
-        contact_id: c.contact_id,
-        trip_id: None,
-        source: PaymentSource::Recorded,
         status,
-        amount_minor: c.amount_minor,
-        currency: c.currency.clone(),
-        received_minor: c.is_paid.then_some(c.amount_minor),
-        received_currency: c.is_paid.then(|| c.currency.clone()),
         refunded_minor,
         reference: Some(format!("import:payment:{}", c.id)),
-        checkout: None,
-        stripe_session_id: c.stripe_session_id.clone(),
-        checkout_url: None,
         stripe_payment_intent: c.stripe_payment_intent.clone(),
-        pay_until: None,
-        expires_at: None,
-        processing_since: None,
-        reason: None,
-        flag: None,
-        stripe_dispute_id: None,
-        version: 1,
-        created_at: c.created_at.unwrap_or(act.now),
+        stripe_session_id: c.stripe_session_id.clone(),
+        ..money
     }
 }
 

@@ -1,5 +1,8 @@
 //! Record money that was taken elsewhere, so that a trip can be booked with it.
 
+use jiff::Timestamp;
+use uuid::Uuid;
+
 use crate::command::RecordPayment;
 use crate::decide::add_offering::AMOUNT_MAX_MINOR;
 use crate::decide::{Act, Stop};
@@ -25,22 +28,40 @@ pub(in crate::decide) fn record_payment(act: &mut Act<'_>, c: &RecordPayment) ->
 
     // Effects.
     act.ensure_traveller(c.contact_id);
+    let money = recorded(act.fresh_id(), c.contact_id, c.amount_minor, c.currency.clone(), act.now);
     let payment = Payment {
-        id: act.fresh_id(),
-        contact_id: c.contact_id,
+        reference: Some(c.reference.clone()),
+        stripe_payment_intent: c.stripe_payment_intent.clone(),
+        ..money
+    };
+    act.make_payment("payment.recorded", payment.clone());
+    act.payment_done(&payment)
+}
+
+/// Money that was taken elsewhere: all of it came, and none has gone back.
+pub(super) fn recorded(
+    id: Uuid,
+    contact_id: Uuid,
+    amount_minor: i64,
+    currency: String,
+    created_at: Timestamp,
+) -> Payment {
+    Payment {
+        id,
+        contact_id,
         trip_id: None,
         source: PaymentSource::Recorded,
         status: PaymentStatus::Succeeded,
-        amount_minor: c.amount_minor,
-        currency: c.currency.clone(),
-        received_minor: Some(c.amount_minor),
-        received_currency: Some(c.currency.clone()),
+        amount_minor,
+        received_minor: Some(amount_minor),
+        received_currency: Some(currency.clone()),
+        currency,
         refunded_minor: 0,
-        reference: Some(c.reference.clone()),
+        reference: None,
         checkout: None,
         stripe_session_id: None,
         checkout_url: None,
-        stripe_payment_intent: c.stripe_payment_intent.clone(),
+        stripe_payment_intent: None,
         pay_until: None,
         expires_at: None,
         processing_since: None,
@@ -48,8 +69,11 @@ pub(in crate::decide) fn record_payment(act: &mut Act<'_>, c: &RecordPayment) ->
         flag: None,
         stripe_dispute_id: None,
         version: 1,
-        created_at: act.now,
-    };
-    act.make_payment("payment.recorded", payment.clone());
-    act.payment_done(&payment)
+        created_at,
+    }
+}
+
+/// The same, of which nothing came after all.
+pub(super) fn never_came(payment: Payment) -> Payment {
+    Payment { status: PaymentStatus::Failed, received_minor: None, received_currency: None, ..payment }
 }

@@ -79,7 +79,18 @@ impl Mover {
         Run { said, report: std::fs::read_to_string(&report).unwrap() }
     }
 
-    /// The same, about to start.
+    /// Runs it dry first, which changes nothing and says what the run says.
+    async fn imports_as_announced(&self) -> Run {
+        let before = self.fingerprint().await;
+        let dry = self.imports(&["--dry-run"]).await;
+        assert_eq!(self.fingerprint().await, before, "a dry run changes nothing");
+        let run = self.imports(&[]).await;
+        assert_eq!(dry.report, run.report, "a dry run says what the run says");
+        assert_eq!(dry.said.replace("Dry run, nothing was changed: ", ""), run.said);
+        run
+    }
+
+    /// It, about to start.
     fn command(&self) -> Command {
         let mut command = Command::new(BINARY);
         command.args(["import", "supabase"]).current_dir(&self.folder.0);

@@ -5,13 +5,7 @@ use super::*;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_bookings_move_in_and_nothing_is_lost() {
     let mover = Mover::with(&[TEN_THOUSAND, AWKWARD]).await;
-    let before = mover.fingerprint().await;
-    let dry = mover.imports(&["--dry-run"]).await;
-    assert_eq!(mover.fingerprint().await, before, "a dry run changes nothing");
-
-    let run = mover.imports(&[]).await;
-    assert_eq!(dry.report, run.report, "a dry run says what the run says");
-    assert_eq!(dry.said.replace("Dry run, nothing was changed: ", ""), run.said);
+    let run = mover.imports_as_announced().await;
     run.counted("hubspot_contact_credits", "2,006 rows: 2,003 added, 0 changed, 0 unchanged, 3 not imported.");
     run.counted("hubspot_mock_exams", "207 rows: 204 added, 0 changed, 0 unchanged, 3 not imported.");
     run.counted("hubspot_bookings", "10,012 rows: 10,005 added, 0 changed, 0 unchanged, 7 not imported.");

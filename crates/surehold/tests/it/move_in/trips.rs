@@ -5,13 +5,7 @@ use super::*;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn thousands_of_bookings_of_trips_move_in_and_nothing_is_lost() {
     let mover = Mover::with_trips(&[TRIPS_THOUSANDS, TRIPS_AWKWARD]).await;
-    let before = mover.fingerprint().await;
-    let dry = mover.imports(&["--dry-run"]).await;
-    assert_eq!(mover.fingerprint().await, before, "a dry run changes nothing");
-
-    let run = mover.imports(&[]).await;
-    assert_eq!(dry.report, run.report, "a dry run says what the run says");
-    assert_eq!(dry.said.replace("Dry run, nothing was changed: ", ""), run.said);
+    let run = mover.imports_as_announced().await;
     run.counted("experiences", "25 rows: 25 added, 0 changed, 0 unchanged, 0 not imported.");
     run.counted("experience_slots", "405 rows: 404 added, 0 changed, 0 unchanged, 1 not imported.");
     run.counted("trips", "3,018 rows: 3,017 added, 0 changed, 0 unchanged, 1 not imported.");

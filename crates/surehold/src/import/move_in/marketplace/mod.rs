@@ -26,7 +26,7 @@ use super::roll::Roll;
 use super::tables::TableReport;
 use crate::import::importer::Importer;
 use crate::store::StoreError;
-use crate::store::move_in::{Here, Source, TripsHere, here, trips_here};
+use crate::store::move_in::{Here, Source, TripsHere, experiences_here, here, trips_here};
 
 const EXPERIENCES: &str = "experiences";
 const SLOTS: &str = "experience_slots";
@@ -69,11 +69,11 @@ impl Tables {
 /// Brings everything over.
 pub async fn bring(importer: &Importer, tables: &Tables, reports: &mut Vec<TableReport>) -> anyhow::Result<()> {
     let client = importer.store.report().await?;
-    let known = trips_here(&client, importer.org.id).await?;
+    let known = experiences_here(&client, importer.org.id).await?;
     drop(client);
     let mut report = TableReport::of(EXPERIENCES, tables.experiences.as_deref());
     let records = tables.experiences.as_deref().unwrap_or_default();
-    let done = experiences::bring(importer, &known.experiences, records, &mut report).await;
+    let done = experiences::bring(importer, &known, records, &mut report).await;
     reports.push(report);
     let experiences = done?;
 

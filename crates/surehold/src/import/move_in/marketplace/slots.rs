@@ -187,12 +187,8 @@ async fn would_withhold(importer: &Importer, row: &SessionRow, total: i32, slot:
     let known = find_sessions(&client, importer.org.id, &identity, None).await?;
     drop(client);
     let known = known.into_iter().find(|session| Some(session.id) == slot.map(|slot| slot.id));
-    let seen: Option<SeenSession> = known
-        .as_ref()
-        .and_then(|session| session.seen.as_ref())
-        .and_then(|seen| serde_json::from_value(seen.values.clone()).ok());
     let before = match &known {
-        Some(session) => withheld::Before::of(session, seen.as_ref()),
+        Some(session) => withheld::Before::of(session, SeenSession::last(session).as_ref()),
         None => withheld::Before { total: 0, withheld: 0 },
     };
     let Some(slot) = slot else { return Err(Stop::Again) };
