@@ -151,6 +151,12 @@ impl Run {
         self.report.lines().filter(|line| line.split(',').nth(1).is_some_and(|id| id == row)).collect()
     }
 
+    /// Whether its lines about a row have these words, one line each, in this order.
+    fn says(&self, row: &str, expected: &[&str]) -> bool {
+        let lines: Vec<String> = self.about(row).iter().map(|line| line.replace('"', "")).collect();
+        lines.len() == expected.len() && lines.iter().zip(expected).all(|(line, words)| line.contains(words))
+    }
+
     /// How many rows of a table were not taken.
     fn left_behind(&self, table: &str) -> usize {
         let refused = self.report.lines().filter(|line| line.starts_with(table) && line.contains(",not imported,"));

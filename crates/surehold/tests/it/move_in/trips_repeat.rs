@@ -12,10 +12,7 @@ impl Mover {
 
     /// A dry run and a run say the same, and the laws hold.
     async fn follows(&self) -> Run {
-        let dry = self.imports(&["--dry-run"]).await;
-        let run = self.imports(&[]).await;
-        assert_eq!(dry.report, run.report);
-        assert_eq!(dry.said.replace("Dry run, nothing was changed: ", ""), run.said);
+        let run = self.imports_as_announced().await;
         self.school.laws_hold().await;
         let after = self.fingerprint().await;
         self.imports(&[]).await;

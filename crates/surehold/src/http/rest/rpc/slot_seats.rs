@@ -94,23 +94,22 @@ async fn slot(call: &Call<'_>, id: Uuid) -> Result<Option<SlotRow>, ApiError> {
 
 /// A refusal in the words of the function that callers have, where it has some.
 fn refusal_of(slot: &SlotRow, count: i32, refusal: Refusal) -> Returned {
-    let error = match &refusal {
+    // What a refusal knows is newer than the row.
+    let mut available = slot.slot.available();
+    let words = match refusal {
         Refusal::SlotNotFound => return no_slot(),
-        Refusal::SlotBlocked | Refusal::SlotNotActive { .. } => "Slot is blocked".to_owned(),
-        Refusal::Full { available, .. } => {
-            format!("Slot no longer available. Requested: {count}, Available: {available}")
+        Refusal::SlotBlocked | Refusal::SlotNotActive { .. } => Some("Slot is blocked".to_owned()),
+        Refusal::Full { available: left, .. } => {
+            available = left;
+            Some(format!("Slot no longer available. Requested: {count}, Available: {left}"))
         }
         Refusal::ReleaseExceedsWithheld { withheld } => {
-            format!("More than was taken. Requested: {count}, Taken: {withheld}")
+            Some(format!("More than was taken. Requested: {count}, Taken: {withheld}"))
         }
-        other => in_words_of_trips(other.clone().into()).sentence,
+        _ => None,
     };
-    // What a refusal knows is newer than the row.
-    let available = match refusal {
-        Refusal::Full { available, .. } => available,
-        _ => slot.slot.available(),
-    };
-    refused(Some((slot.slot.id, available)), &error, in_words_of_trips(refusal.into()).code)
+    let told = in_words_of_trips(refusal.into());
+    refused(Some((slot.slot.id, available)), words.as_deref().unwrap_or(&told.sentence), told.code)
 }
 
 fn no_slot() -> Returned {
